@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include "base/json.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    int fd;
+    LogFormat format;
+    gint level;
+} sink = {STDERR_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO};
+
+static _Thread_local const char *current_request_id;
+
+static const struct {
+    const char *name;
+    int priority; /* syslog's */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"ERROR", 3}, [LOG_LEVEL_WARNING] = {"WARNING", 4},
+    [LOG_LEVEL_INFO] = {"INFO", 6},   [LOG_LEVEL_DEBUG] = {"DEBUG", 7},
+    [LOG_LEVEL_TRACE] = {"TRACE", 7},
+};
+
+void log_open(int fd, LogFormat format, LogLevel level)
+{
+    sink.fd = fd;
+    sink.format = format;
+    log_set_level(level);
+}
+
+void log_set_level(LogLevel level)
+{
+    g_atomic_int_set(&sink.level, (gint)level);
+}
+
+bool log_enabled(LogLevel level)
+{
+    return (gint)level <= g_atomic_int_get(&sink.level);
+}
+
+bool log_level_from_text(const char *text, LogLevel *out)
+{
+    if (g_ascii_strcasecmp(text, "warn") == 0) {
+        *out = LOG_LEVEL_WARNING;
+        return true;
+    }
+    if (g_ascii_strcasecmp(text, "critical") == 0) {
+        *out = LOG_LEVEL_ERROR;
+        return true;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
+        if (g_ascii_strcasecmp(text, levels[i].name) == 0) {
+            *out = (LogLevel)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void log_set_request_id(const char *request_id)
+{
+    current_request_id = request_id;
+}
+
+static char *time_text(const char *format)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *seconds = g_date_time_format(now, format);
+    return g_strdup_printf("%s.%03d", seconds, g_date_time_get_microsecond(now) / 1000);
+}
+
+static void append_json_line(GString *line, const char *name, LogLevel level, const char *message)
+{
+    g_autoptr(Json) record = json_object_new_object();
+    g_autofree char *time = time_text("%Y-%m-%dT%H:%M:%S");
+    g_autofree char *valid = g_utf8_make_valid(message, -1);
+    json_add_text(record, "time", time);
+    json_add_text(record, "level", levels[level].name);
+    json_add_text(record, "logger", name);
+    if (current_request_id && *current_request_id)
+        json_add_text(record, "request_id", current_request_id);
+    json_add_text(record, "message", valid);
+    g_autofree char *text = json_to_text(record);
+    g_string_append(line, text);
+}
+
+static void append_text_line(GString *line, const char *name, LogLevel level, const char *message)
+{
+    if (sink.format == LOG_FORMAT_JOURNAL) {
+        g_string_append_printf(line, "<%d>%s: ", levels[level].priority, name);
+    } else {
+        g_autofree char *time = time_text("%Y-%m-%d %H:%M:%S");
+        g_string_append_printf(line, "%s - %s - %s - ", time, name, levels[level].name);
+    }
+    if (current_request_id && *current_request_id)
+        g_string_append_printf(line, "(reqid=%s) ", current_request_id);
+    g_string_append(line, message);
+}
+
+void log_write(const char *name, LogLevel level, const char *format, ...)
+{
+    if (!log_enabled(level))
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+
+    g_autoptr(GString) line = g_string_new(NULL);
+    if (sink.format == LOG_FORMAT_JSON)
+        append_json_line(line, name, level, message);
+    else
+        append_text_line(line, name, level, message);
+    g_string_append_c(line, '\n');
+    /* A log that cannot be written is no reason to stop; there is nobody to tell. */
+    ssize_t written = write(sink.fd, line->str, line->len);
+    (void)written;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line per event, for the operator. Thread-safe; a line is written with one write(2).
+ *
+ * The name says which part of the program speaks, as upstream's loggers do ("keylime.verifier",
+ * "keylime.web", configuration-and-operations §7.2). No secret is ever an argument.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef enum {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_TRACE,
+} LogLevel;
+
+typedef enum {
+    LOG_FORMAT_TEXT,    /* 2026-11-24 06:51:00.123 - keylime.verifier - INFO - message */
+    LOG_FORMAT_JSON,    /* one JSON object a line */
+    LOG_FORMAT_JOURNAL, /* <6>keylime.verifier: message; chosen by itself when stderr is the journal */
+} LogFormat;
+
+/* Where lines go: stdout for the tenant, stderr for the rest. Call once, before threads start. */
+void log_open(int fd, LogFormat format, LogLevel level);
+/* Change what is written from now on (SIGHUP). */
+void log_set_level(LogLevel level);
+bool log_enabled(LogLevel level);
+/* `error warning warn info debug trace` in any case; false for another word. */
+bool log_level_from_text(const char *text, LogLevel *out);
+
+void log_write(const char *name, LogLevel level, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* A request id that every line of this thread carries until it is set to NULL (borrowed). */
+void log_set_request_id(const char *request_id);
+
+/* Each source file says `#define LOG_NAME "keylime.<part>"` before it includes this header. */
+#define log_error(...) log_write(LOG_NAME, LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_NAME, LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_write(LOG_NAME, LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)                                                                             \
+    do {                                                                                           \
+        if (log_enabled(LOG_LEVEL_DEBUG))                                                          \
+            log_write(LOG_NAME, LOG_LEVEL_DEBUG, __VA_ARGS__);                                     \
+    } while (0)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/timestamp.h"
+
+#include <math.h>
+
+Timestamp timestamp_now(void)
+{
+    return g_get_real_time();
+}
+
+char *timestamp_format(Timestamp time)
+{
+    gint64 seconds = time / TIMESTAMP_SECOND;
+    gint64 fraction = time % TIMESTAMP_SECOND;
+    if (fraction < 0) {
+        fraction += TIMESTAMP_SECOND;
+        seconds--;
+    }
+    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(seconds);
+    g_autofree char *text = date ? g_date_time_format(date, "%Y-%m-%dT%H:%M:%S") : NULL;
+    return g_strdup_printf("%s.%06" G_GINT64_FORMAT "+00:00", text ? text : "1970-01-01T00:00:00",
+                           fraction);
+}
+
+static bool parse_unix(const char *text, Timestamp *out)
+{
+    char *end = NULL;
+    double seconds = g_ascii_strtod(text, &end);
+    if (end == text || *end || !isfinite(seconds) || fabs(seconds) > 253402300799.0)
+        return false;
+    *out = (Timestamp)(seconds * (double)TIMESTAMP_SECOND);
+    return true;
+}
+
+bool timestamp_parse(const char *text, Timestamp *out)
+{
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(GDateTime) date = g_date_time_new_from_iso8601(text, utc);
+    if (!date)
+        return parse_unix(text, out);
+    *out = g_date_time_to_unix(date) * TIMESTAMP_SECOND + g_date_time_get_microsecond(date);
+    return true;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The effective configuration of a program: loaded once, checked whole, immutable.
+ */
+#pragma once
+
+#include "config/option.h"
+
+#include <stdio.h>
+
+typedef struct Config Config;
+
+#define CONFIG_ERROR (config_error_quark())
+typedef enum {
+    CONFIG_ERROR_USAGE, /* command line: exit status 2 */
+    CONFIG_ERROR_VALUE, /* file or environment: exit status 1 */
+} ConfigError;
+GQuark config_error_quark(void);
+
+/* A value from the command line: option `name` of the default section. */
+typedef struct {
+    const char *name;
+    const char *value;
+    const char *flag; /* as typed, for messages: "--verifier-url" */
+} ConfigOverride;
+
+/*
+ * Read every source, check every value. All problems are collected: the error's message holds one line
+ * each ("file:line: [section] option = 'value': what is allowed"). Unknown options are reported once
+ * each at WARNING, dead ones at INFO, and variables that override at INFO.
+ *
+ * `overrides` may be NULL; ends with name == NULL. Environment is the process's.
+ */
+Config *config_load(const ConfigSchema *schema, const ConfigOverride *overrides, GError **error);
+void config_free(Config *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
+
+/*
+ * Typed values. Section NULL = the component's own. Asking for an option that is not in the table, or
+ * with another type, is a mistake of the program and aborts. Texts live as long as `config`.
+ */
+const char *config_text(const Config *config, const char *section, const char *name);
+gint64 config_int(const Config *config, const char *section, const char *name);
+double config_real(const Config *config, const char *section, const char *name);
+bool config_bool(const Config *config, const char *section, const char *name);
+/* NULL-terminated; never NULL. */
+const char *const *config_list(const Config *config, const char *section, const char *name);
+/* True when any source set it (false = built-in default). */
+bool config_is_set(const Config *config, const char *section, const char *name);
+/* "built-in", "/etc/keylime/verifier.conf:12", "KEYLIME_VERIFIER_PORT", "--timeout". */
+const char *config_source(const Config *config, const char *section, const char *name);
+
+/* $KEYLIME_DIR, else /var/lib/keylime (servers and tenant; the agent has its own rule). Borrowed. */
+const char *config_work_dir(void);
+
+/* --check-config: every option with value and source. Secrets are shown as "(set)". */
+void config_print(const Config *config, FILE *out);
+/* The example file: all options, commented, with defaults and help. */
+void config_print_example(const ConfigSchema *schema, FILE *out);
+/* --help's part about options with flags. */
+void config_print_flags(const ConfigSchema *schema, FILE *out);

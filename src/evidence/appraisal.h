@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The heart: (evidence, reference values, prior state) -> (verdict, new state). Pure: no lock, no clock,
+ * no file, no socket.
+ */
+#pragma once
+
+#include "evidence/verdict.h"
+#include "policy/tpm_policy.h"
+#include "tpm/quote.h"
+
+/* What is remembered of the last attestation whose quote was authenticated, whatever its verdict. */
+typedef struct {
+    bool known;                    /* false: no authenticated quote so far */
+    uint8_t ak_name[TPM_NAME_MAX]; /* compared only under the same AK (decision D12) */
+    size_t ak_name_size;
+    TpmClock clock;
+    uint64_t firmware_version;
+} AppraisalState;
+
+typedef struct {
+    QuoteInput quote;
+    const TpmPolicy *tpm_policy; /* may be NULL: nothing to compare */
+    bool require_safe_clock;
+} AppraisalInput;
+
+/*
+ * Appraise. *state is replaced only when the quote was authenticated. *quote (may be NULL) receives the
+ * verified quote, or NULL. New verdict; never NULL.
+ */
+Verdict *appraise(const AppraisalInput *input, AppraisalState *state, VerifiedQuote **quote);

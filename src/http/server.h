@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1 server: I/O threads with an event loop each (evhttp, TLS by OpenSSL), a bounded pool of
+ * workers that run the handlers (design §3 "Servers").
+ */
+#pragma once
+
+#include "http/route.h"
+
+#include <openssl/ssl.h>
+
+typedef struct HttpServer HttpServer;
+
+/* Judges a bearer token: true and *agent_id (newly allocated), or false and *detail (static text of the
+ * 401, verifier-push-api §3.2). Runs on a worker. */
+typedef bool (*HttpTokenCheck)(const char *token, char **agent_id, const char **detail,
+                               gpointer context);
+
+typedef struct {
+    const Route *routes;
+    gpointer context; /* handed to handlers and to the token check */
+    HttpTokenCheck token_check; /* NULL: every token is refused */
+    unsigned io_threads, workers;
+    unsigned queue_limit;       /* requests waiting for a worker; beyond it 503 with Retry-After */
+    size_t max_body;            /* 413 beyond */
+    unsigned idle_seconds;      /* a connection without a complete request for so long is closed */
+    const char *const *admin_names;  /* CNs that count as admin without EKU (decision D38) */
+    bool restrict_admin_names;       /* with EKU too */
+    const char *const *trusted_proxies;
+    unsigned drain_seconds;     /* at stop: time for requests in progress */
+} HttpServerSettings;
+
+HttpServer *http_server_new(const HttpServerSettings *settings, GError **error);
+/*
+ * Listen; `tls` NULL = plain HTTP, on which every route that is not public answers 400. Port 0 asks the
+ * system (tests); *bound_port tells. Several calls add several listeners.
+ */
+bool http_server_listen(HttpServer *server, const char *address, unsigned port, SSL_CTX *tls,
+                        unsigned *bound_port, GError **error);
+/* Starts the threads; returns at once. */
+bool http_server_start(HttpServer *server, GError **error);
+/* New connections use `tls` from now on (SIGHUP). Takes a reference. */
+void http_server_replace_tls(HttpServer *server, SSL_CTX *tls);
+/* Stops listening, lets requests in progress end within drain_seconds, joins all threads. */
+void http_server_stop(HttpServer *server);
+void http_server_free(HttpServer *server);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpServer, http_server_free)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verifier's tables. Times are microseconds since the epoch, 0 or NULL = never; booleans are 0/1;
+ * texts that hold JSON say so. Nothing here is shared with upstream's databases (decision D115).
+ */
+#include "store/migration.h"
+#include "verifier/verifier.h"
+
+static const char *const version_1[] = {
+    /* One row for each enrolled agent. */
+    "CREATE TABLE agents ("
+    " agent_id TEXT PRIMARY KEY,"
+    " verifier_id TEXT NOT NULL,"
+    " ip TEXT, port BIGINT," /* NULL in push mode, always (contract C81) */
+    " verifier_ip TEXT, verifier_port BIGINT,"
+    " ak_tpm BYTEA NOT NULL," /* TPM2B_PUBLIC */
+    " ak_name BYTEA NOT NULL,"
+    " tpm_policy TEXT NOT NULL," /* JSON text as posted */
+    " meta_data TEXT NOT NULL,"
+    " accept_tpm_hash_algs TEXT NOT NULL," /* JSON arrays of texts */
+    " accept_tpm_encryption_algs TEXT NOT NULL,"
+    " accept_tpm_signing_algs TEXT NOT NULL,"
+    " ima_sign_verification_keys TEXT,"
+    " mtls_cert TEXT, supported_version TEXT,"
+    " created_at BIGINT NOT NULL,"
+    /* state */
+    " operational_state BIGINT NOT NULL,"
+    " accept_attestations BIGINT NOT NULL,"
+    " attestation_count BIGINT NOT NULL,"
+    " consecutive_failures BIGINT NOT NULL,"
+    " last_event_id TEXT,"
+    " next_index BIGINT NOT NULL," /* of the next attestation; never reused */
+    " last_received_quote BIGINT NOT NULL,"
+    " last_successful_attestation BIGINT NOT NULL,"
+    " shown_pending BIGINT NOT NULL," /* after reactivate, until the next verdict (decision D82) */
+    /* liveness (decisions D64, D66) */
+    " deadline BIGINT,"       /* NULL = disarmed */
+    " told_to_wait BIGINT NOT NULL," /* 1: the deadline was prolonged since the last evidence */
+    " pending_noticed BIGINT NOT NULL,"
+    /* abandoned challenges (decision D80) */
+    " unanswered_since BIGINT NOT NULL, unanswered_count BIGINT NOT NULL,"
+    /* the last authenticated quote (decision D12) */
+    " clock_ak_name BYTEA, clock BIGINT, reset_count BIGINT, restart_count BIGINT,"
+    " clock_safe BIGINT, firmware_version BIGINT"
+    ")",
+    "CREATE INDEX agents_deadline ON agents (deadline) WHERE deadline IS NOT NULL",
+    "CREATE INDEX agents_verifier ON agents (verifier_id)",
+
+    "CREATE TABLE attestations ("
+    " agent_id TEXT NOT NULL REFERENCES agents (agent_id) ON DELETE CASCADE,"
+    " attestation_index BIGINT NOT NULL,"
+    " stage TEXT NOT NULL,"      /* awaiting_evidence, evaluating_evidence, verification_complete */
+    " evaluation TEXT NOT NULL," /* pending, pass, fail */
+    " failure_reason TEXT,"
+    " failures TEXT,"            /* JSON array of {event_id, context} */
+    " warnings TEXT,"            /* JSON array of texts */
+    " boot_time BIGINT,"
+    " capabilities_received_at BIGINT NOT NULL,"
+    " challenges_expire_at BIGINT NOT NULL,"
+    " evidence_received_at BIGINT,"
+    " verification_completed_at BIGINT,"
+    " challenge BYTEA NOT NULL,"
+    " requested TEXT NOT NULL," /* JSON array: class, type, capabilities, chosen_parameters */
+    " message BYTEA, signature BYTEA, pcr_blob BYTEA,"
+    /* appraisal job: present while stage = evaluating_evidence (decision D69) */
+    " job_starts BIGINT NOT NULL, job_lease BIGINT," /* lease NULL = nobody works on it */
+    " PRIMARY KEY (agent_id, attestation_index)"
+    ")",
+    "CREATE INDEX attestations_jobs ON attestations (job_lease)"
+    " WHERE stage = 'evaluating_evidence'",
+
+    /* At most one token for each agent; only its hash. */
+    "CREATE TABLE sessions ("
+    " agent_id TEXT PRIMARY KEY,"
+    " session_id TEXT NOT NULL UNIQUE,"
+    " token_hash BYTEA NOT NULL," /* SHA-256 of the 32 secret bytes */
+    " ak_name BYTEA NOT NULL,"
+    " created_at BIGINT NOT NULL,"
+    " expires_at BIGINT NOT NULL"
+    ")",
+    /* Session ids that were used up by a proof, until their challenge has expired anyway. */
+    "CREATE TABLE consumed_sessions (session_id TEXT PRIMARY KEY, expires_at BIGINT NOT NULL)",
+    "CREATE INDEX consumed_sessions_expiry ON consumed_sessions (expires_at)",
+
+    /* Keys behind stateless session challenges, shared by all replicas (decision D31). */
+    "CREATE TABLE server_keys (key_id BIGINT PRIMARY KEY, secret BYTEA NOT NULL,"
+    " created_at BIGINT NOT NULL)",
+
+    /* That a sweeper ran: deadlines which passed while none did are set anew (decision D66). */
+    "CREATE TABLE heartbeats (name TEXT PRIMARY KEY, beaten_at BIGINT NOT NULL)",
+    NULL,
+};
+
+const Migration verifier_migrations[] = {{1, version_1}, {0, NULL}};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verifier's options as typed values, read once at start from verifier/options.c's table.
+ */
+#pragma once
+
+#include "base/timestamp.h"
+#include "config/config.h"
+
+typedef struct {
+    const char *uuid;                     /* id stored with each agent */
+    const char *ip;
+    unsigned port;
+    Timestamp quote_interval;             /* microseconds; 0.5 s ... 86400 s */
+    Timestamp challenge_lifetime;
+    Timestamp verification_timeout;       /* 0 has become the built-in 60 s (decision D68) */
+    Timestamp nonce_lifetime;
+    Timestamp session_lifetime;
+    bool extend_token_on_attestation;
+    bool auto_recover_attestation_failures;
+    bool require_safe_clock;
+    unsigned rate_limit_per_ip, rate_window_ip;       /* seconds */
+    unsigned rate_limit_per_agent, rate_window_agent;
+    unsigned attestation_history_max, attestation_history_days;
+    Timestamp pending_notice;             /* 0 = off */
+    size_t max_upload_size;
+    unsigned workers;
+    unsigned shutdown_drain_timeout;      /* seconds */
+    bool public_verify_endpoints;
+} VerifierSettings;
+
+extern const ConfigSchema verifier_schema;
+
+/* Cannot fail: every value was checked when `config` was loaded. Texts borrow from `config`. */
+void verifier_settings_read(const Config *config, VerifierSettings *out);
+
+/* Whole seconds of `quote_interval`, rounded up: "2s" shows 2 (decision D65). */
+gint64 verifier_period_seconds(const VerifierSettings *settings);
+/* Liveness limit: 5 x quote_interval, microseconds (decision D64). */
+Timestamp verifier_liveness_limit(const VerifierSettings *settings);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every part of the verifier shares: one context, made by main.c, handed to handlers and jobs.
+ * Everything in it is thread-safe.
+ */
+#pragma once
+
+#include "http/server.h"
+#include "store/database.h"
+#include "verifier/settings.h"
+
+typedef struct ServerKeys ServerKeys;       /* verifier/server_keys.h */
+typedef struct SessionLimits SessionLimits; /* verifier/session_limits.h */
+typedef struct AppraisalPool AppraisalPool; /* verifier/appraisal_pool.h */
+typedef struct Liveness Liveness;           /* verifier/liveness.h */
+
+typedef struct {
+    const Config *config;
+    VerifierSettings settings;
+    Database *database;
+    ServerKeys *keys;
+    SessionLimits *limits;
+    AppraisalPool *appraisals;
+    Liveness *liveness;
+} Verifier;
+
+/* The API's table of contents. */
+extern const Route verifier_routes[];
+/* The schema's history. */
+extern const Migration verifier_migrations[];
