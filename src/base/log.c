@@ -18,9 +18,9 @@ static const struct {
     const char *name;
     int priority; /* syslog's */
 } levels[] = {
-    [LOG_LEVEL_ERROR] = {"ERROR", 3}, [LOG_LEVEL_WARNING] = {"WARNING", 4},
-    [LOG_LEVEL_INFO] = {"INFO", 6},   [LOG_LEVEL_DEBUG] = {"DEBUG", 7},
-    [LOG_LEVEL_TRACE] = {"TRACE", 7},
+    [LOG_LEVEL_CRITICAL] = {"CRITICAL", 2}, [LOG_LEVEL_ERROR] = {"ERROR", 3},
+    [LOG_LEVEL_WARNING] = {"WARNING", 4},   [LOG_LEVEL_INFO] = {"INFO", 6},
+    [LOG_LEVEL_DEBUG] = {"DEBUG", 7},       [LOG_LEVEL_TRACE] = {"TRACE", 7},
 };
 
 void log_open(int fd, LogFormat format, LogLevel level)
@@ -44,10 +44,6 @@ bool log_level_from_text(const char *text, LogLevel *out)
 {
     if (g_ascii_strcasecmp(text, "warn") == 0) {
         *out = LOG_LEVEL_WARNING;
-        return true;
-    }
-    if (g_ascii_strcasecmp(text, "critical") == 0) {
-        *out = LOG_LEVEL_ERROR;
         return true;
     }
     for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 typedef enum {
+    LOG_LEVEL_CRITICAL, /* only where upstream's scripts look for that word */
     LOG_LEVEL_ERROR,
     LOG_LEVEL_WARNING,
     LOG_LEVEL_INFO,
@@ -38,6 +39,7 @@ void log_write(const char *name, LogLevel level, const char *format, ...) G_GNUC
 void log_set_request_id(const char *request_id);
 
 /* Each source file says `#define LOG_NAME "keylime.<part>"` before it includes this header. */
+#define log_critical(...) log_write(LOG_NAME, LOG_LEVEL_CRITICAL, __VA_ARGS__)
 #define log_error(...) log_write(LOG_NAME, LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_NAME, LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(...) log_write(LOG_NAME, LOG_LEVEL_INFO, __VA_ARGS__)
