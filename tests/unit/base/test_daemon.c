@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signals and service-manager messages of base/daemon.h. */
+#include "base/daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static unsigned reloads;
+
+static void count_reload(gpointer context)
+{
+    reloads++;
+    /* The signal that ends the run arrives while a reload is still being worked on. */
+    kill(getpid(), SIGTERM);
+}
+
+static void test_reload_then_terminate(void **state)
+{
+    DaemonHooks hooks = {.reload = count_reload};
+    reloads = 0;
+    kill(getpid(), SIGHUP);
+    assert_int_equal(daemon_run(&hooks), SIGTERM);
+    assert_int_equal(reloads, 1);
+}
+
+static void test_interrupt_without_hooks(void **state)
+{
+    kill(getpid(), SIGHUP); /* no hook: must not end the run */
+    kill(getpid(), SIGINT);
+    int first = daemon_run(NULL);
+    assert_int_equal(first, SIGINT);
+}
+
+static unsigned pings_allowed;
+
+static bool alive_until_second_ping(gpointer context)
+{
+    if (pings_allowed == 0) {
+        kill(getpid(), SIGTERM);
+        return false;
+    }
+    pings_allowed--;
+    return true;
+}
+
+/* Everything that the socket has received, one message a line. */
+static char *received_messages(int fd)
+{
+    GString *all = g_string_new(NULL);
+    char message[256];
+    ssize_t size;
+    while ((size = recv(fd, message, sizeof message, MSG_DONTWAIT)) > 0) {
+        g_string_append_len(all, message, size);
+        g_string_append_c(all, '\n');
+    }
+    return g_string_free(all, FALSE);
+}
+
+static void test_service_manager_is_told(void **state)
+{
+    g_autofree char *directory = g_dir_make_tmp("daemon-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(directory, "notify", NULL);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+
+    g_setenv("NOTIFY_SOCKET", path, TRUE);
+    g_setenv("WATCHDOG_USEC", "20000", TRUE);
+    pings_allowed = 2;
+    daemon_ready("serving");
+    DaemonHooks hooks = {.alive = alive_until_second_ping};
+    assert_int_equal(daemon_run(&hooks), SIGTERM);
+    g_unsetenv("NOTIFY_SOCKET");
+    g_unsetenv("WATCHDOG_USEC");
+
+    g_autofree char *messages = received_messages(fd);
+    assert_string_equal(messages, "READY=1\nSTATUS=serving\nWATCHDOG=1\nWATCHDOG=1\nSTOPPING=1\n");
+    close(fd);
+    unlink(path);
+    rmdir(directory);
+}
+
+int main(void)
+{
+    daemon_block_signals();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reload_then_terminate),
+        cmocka_unit_test(test_interrupt_without_hooks),
+        cmocka_unit_test(test_service_manager_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
