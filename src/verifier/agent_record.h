@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An enrolled agent as the database holds it (table `agents`), and the words that operators see of it
- * (tenant-and-management-api §5).
+ * An enrolled agent as the database holds it (table `agents`), and the words that operators see of
+ * it (tenant-and-management-api §5).
  */
 #pragma once
 
@@ -40,8 +40,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentRecord, agent_record_free)
 /* *out NULL = not enrolled. False only on a database error. */
 bool agent_record_load(Connection *connection, const char *agent_id, AgentRecord **out,
                        GError **error);
+/* All records of `verifier_id` (NULL or empty: of everyone) in the order of their ids; *out is an
+ * array of AgentRecord that frees them. */
+bool agent_record_load_all(Connection *connection, const char *verifier_id, GPtrArray **out,
+                           GError **error);
 /* False with STORE_ERROR_CONFLICT when the agent is enrolled already. */
 bool agent_record_insert(Connection *connection, const AgentRecord *record, GError **error);
+/* Writes what an operator decides (verifier address, AK, policy, accept lists, metadata) over the
+ * record of the same id and leaves state, counters and history alone (decision D101). */
+bool agent_record_replace(Connection *connection, const AgentRecord *record, bool *found,
+                          GError **error);
 /* Takes the row's lock for the rest of the transaction, so that what concerns one agent happens one
  * after the other. *found false = not enrolled. */
 bool agent_record_lock(Connection *connection, const char *agent_id, bool *found, GError **error);

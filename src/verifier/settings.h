@@ -8,24 +8,26 @@
 #include "config/config.h"
 
 typedef struct {
-    const char *uuid;                     /* id stored with each agent */
+    const char *uuid; /* id stored with each agent */
     const char *ip;
     unsigned port;
-    Timestamp quote_interval;             /* microseconds; 0.5 s ... 86400 s */
+    Timestamp quote_interval; /* microseconds; 0.5 s ... 86400 s */
     Timestamp challenge_lifetime;
-    Timestamp verification_timeout;       /* 0 has become the built-in 60 s (decision D68) */
+    Timestamp verification_timeout; /* 0 has become the built-in 60 s (decision D68) */
     Timestamp nonce_lifetime;
     Timestamp session_lifetime;
     bool extend_token_on_attestation;
     bool auto_recover_attestation_failures;
     bool require_safe_clock;
-    unsigned rate_limit_per_ip, rate_window_ip;       /* seconds */
+    unsigned rate_limit_per_ip, rate_window_ip; /* seconds */
     unsigned rate_limit_per_agent, rate_window_agent;
     unsigned attestation_history_max, attestation_history_days;
-    Timestamp pending_notice;             /* 0 = off */
+    Timestamp pending_notice; /* 0 = off */
     size_t max_upload_size;
-    unsigned workers;
-    unsigned shutdown_drain_timeout;      /* seconds */
+    unsigned io_threads;             /* event loops of the HTTP server */
+    unsigned workers;                /* threads that run handlers */
+    unsigned database_connections;   /* ceiling, PostgreSQL */
+    unsigned shutdown_drain_timeout; /* seconds */
     bool public_verify_endpoints;
 } VerifierSettings;
 
@@ -33,6 +35,10 @@ extern const ConfigSchema verifier_schema;
 
 /* Cannot fail: every value was checked when `config` was loaded. Texts borrow from `config`. */
 void verifier_settings_read(const Config *config, VerifierSettings *out);
+
+/* One INFO line for each option that is set but has no effect in this version, and for an absent
+ * mode (decisions D111, D112). */
+void verifier_settings_report(const Config *config);
 
 /* Whole seconds of `quote_interval`, rounded up: "2s" shows 2 (decision D65). */
 gint64 verifier_period_seconds(const VerifierSettings *settings);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verifier's options (configuration-and-operations §3, decisions marked *new*), in the order in
+ * which the example file prints them.
+ */
+#include "base/json.h"
+#include "verifier/settings.h"
+
+#include <string.h>
+
+/* --- checks
+ * ----------------------------------------------------------------------------------------- */
+
+/* Decision D112: absent or empty means push, as the only mode there is. */
+static const char *check_mode(const char *value)
+{
+    if (*value == '\0' || g_ascii_strcasecmp(value, "push") == 0)
+        return NULL;
+    if (g_ascii_strcasecmp(value, "pull") == 0)
+        return "this verifier serves push mode only; set mode = push";
+    return "must be push: this verifier serves push mode only; set mode = push";
+}
+
+static const char *check_not_empty(const char *value)
+{
+    return *value ? NULL : "must not be empty";
+}
+
+static const char *check_uuid(const char *value)
+{
+    return *value && strlen(value) <= 80 ? NULL : "must be a text of 1 to 80 bytes";
+}
+
+/* Options of plug-ins that this verifier has not got are refused rather than ignored: the operator
+ * counts on what they do (decision D117). */
+static const char *check_no_durable_attestation(const char *value)
+{
+    return *value ? "must be empty: durable attestation plug-ins are not provided" : NULL;
+}
+
+static const char *check_no_imports(const char *value)
+{
+    for (const char *c = value; *c; c++) {
+        if (!strchr("[]\"' \t\n", *c))
+            return "must be []: measured boot policies as Python modules are not provided";
+    }
+    return NULL;
+}
+
+static const char *check_pool(const char *value)
+{
+    g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+    const char *allowed = "must be two whole numbers, size and overflow, such as 5,10";
+    if (g_strv_length(parts) != 2)
+        return allowed;
+    for (unsigned i = 0; i < 2; i++) {
+        guint64 number;
+        if (!g_ascii_string_to_unsigned(g_strstrip(parts[i]), 10, i == 0 ? 1 : 0, 10000, &number,
+                                        NULL))
+            return allowed;
+    }
+    return NULL;
+}
+
+/* A list of {"event_id": ..., "severity_label": ...} as Python or JSON writes it. */
+static const char *check_severity_policy(const char *value)
+{
+    const char *allowed = "must be a list such as"
+                          " [{\"event_id\": \".*\", \"severity_label\": \"emergency\"}]";
+    g_autoptr(Json) rules = json_parse(bytes_of_text(value), NULL);
+    if (!rules) {
+        g_autofree char *quoted = g_strdelimit(g_strdup(value), "'", '"');
+        rules = json_parse(bytes_of_text(quoted), NULL);
+    }
+    if (!json_object_is_type(rules, json_type_array))
+        return allowed;
+    for (size_t i = 0; i < json_object_array_length(rules); i++) {
+        Json *rule = json_object_array_get_idx(rules, i);
+        if (!json_member_text(rule, "event_id") || !json_member_text(rule, "severity_label"))
+            return allowed;
+    }
+    return NULL;
+}
+
+/* --- words
+ * ------------------------------------------------------------------------------------------ */
+
+static const char *const providers[] = {"simple", NULL};
+static const char *const once_always[] = {"once", "always", NULL};
+static const char *const boot_policies[] = {"accept-all", "reject-all", "example", "hardware",
+                                            NULL};
+static const char *const store_formats[] = {"json", "pickle", NULL};
+static const char *const store_encodings[] = {"", "base64", NULL};
+
+/* --- the table
+ * -------------------------------------------------------------------------------------- */
+
+#define TEXT(name_, default_, help_, ...)                                                          \
+    {                                                                                              \
+        .section = "verifier", .name = name_, .type = OPTION_TEXT, .default_text = default_,       \
+        .help = help_, __VA_ARGS__                                                                 \
+    }
+#define LIST(name_, default_, help_, ...)                                                          \
+    {                                                                                              \
+        .section = "verifier", .name = name_, .type = OPTION_LIST, .default_text = default_,       \
+        .help = help_, __VA_ARGS__                                                                 \
+    }
+#define BOOL(name_, default_, help_, ...)                                                          \
+    {                                                                                              \
+        .section = "verifier", .name = name_, .type = OPTION_BOOL, .default_text = default_,       \
+        .help = help_, __VA_ARGS__                                                                 \
+    }
+#define INT(name_, default_, low_, high_, help_, ...)                                              \
+    {                                                                                              \
+        .section = "verifier", .name = name_, .type = OPTION_INT, .default_text = default_,        \
+        .minimum = low_, .maximum = high_, .help = help_, __VA_ARGS__                              \
+    }
+#define REAL(name_, default_, low_, high_, help_, ...)                                             \
+    {                                                                                              \
+        .section = "verifier", .name = name_, .type = OPTION_REAL, .default_text = default_,       \
+        .minimum = low_, .maximum = high_, .help = help_, __VA_ARGS__                              \
+    }
+#define WORD(name_, default_, words_, help_, ...)                                                  \
+    {                                                                                              \
+        .section = "verifier", .name = name_, .type = OPTION_WORD, .default_text = default_,       \
+        .words = words_, .help = help_, __VA_ARGS__                                                \
+    }
+
+static const Option options[] = {
+    TEXT("version", "2.6", "Version of this file's format; any is read."),
+    TEXT("mode", NULL, "Operating mode; push is the only one this verifier has.",
+         .check = check_mode),
+    TEXT("uuid", "default", "Id of this verifier, stored with each agent that is enrolled here.",
+         .check = check_uuid),
+    TEXT("ip", "127.0.0.1", "Address to listen on; 0.0.0.0 or :: for all of the machine.",
+         .check = check_not_empty),
+    INT("port", "8881", 1, 65535, "HTTPS port."),
+
+    /* TLS */
+    TEXT("tls_dir", "generate",
+         "Directory of keys and certificates; generate makes a CA and certificates in cv_ca."),
+    TEXT("server_key", "default", "Private key file; default is server-private.pem in tls_dir."),
+    TEXT("server_key_password", "", "Password of the private key; empty when it has none.",
+         .secret = true),
+    TEXT("server_cert", "default", "Certificate file; default is server-cert.crt in tls_dir."),
+    TEXT("cert_subject_alternative_names", "",
+         "Further names and addresses for a generated certificate, separated by commas."),
+    TEXT("trusted_client_ca", "default",
+         "CAs whose client certificates are believed; default is cv_ca/cacert.crt, else a list."),
+    TEXT("client_key", "default", "Key with which the verifier acts as a client."),
+    TEXT("client_key_password", "", "Password of the client key; empty when it has none.",
+         .secret = true),
+    TEXT("client_cert", "default", "Certificate with which the verifier acts as a client."),
+    TEXT("trusted_server_ca", "default", "CAs whose servers the verifier believes as a client."),
+    WORD("authorization_provider", "simple", providers, "How requests are authorised."),
+    LIST(
+        "admin_certificate_names", "['client']",
+        "Common names that count as administrator even without the extended key usage clientAuth."),
+    BOOL("restrict_admin_names", "False",
+         "Count only the names of admin_certificate_names as administrators."),
+    LIST("trusted_proxies", "[]",
+         "Addresses of reverse proxies whose X-Forwarded-For tells a client's address."),
+
+    /* database */
+    TEXT("database_url", "sqlite",
+         "sqlite (a file in the working directory), sqlite:///FILE or postgresql://...",
+         .check = check_not_empty),
+    TEXT("database_pool_sz_ovfl", "5,10",
+         "Connections to PostgreSQL: kept ones and further ones under load.", .check = check_pool),
+    BOOL("auto_migrate_db", "True", "Bring the database's tables up to date at start."),
+
+    /* server */
+    INT("max_workers", "16", 0, 1024, "Upper limit of I/O threads; 0 is one for each CPU."),
+    INT("max_upload_size", "104857600", 1024, 1099511627776.0, "Largest request body in bytes."),
+    REAL("shutdown_drain_timeout", "10", 0, 3600,
+         "Seconds that requests in progress have to end when the verifier stops."),
+
+    /* attestation */
+    REAL("quote_interval", "2", 0.5, 86400,
+         "Seconds between two attestations of an agent; five times as long without evidence is a"
+         " time-out."),
+    INT("challenge_lifetime", "300", 1, 86400,
+        "Seconds that the nonce of an attestation is good for evidence."),
+    INT("verification_timeout", "0", 0, 86400,
+        "Seconds that the appraisal of one attestation may take; 0 is 60."),
+    BOOL("auto_recover_attestation_failures", "False",
+         "Let a passing attestation end FAIL without an operator."),
+    BOOL("require_safe_clock", "False",
+         "Fail attestations whose TPM clock may have gone back after an unclean power-off."),
+    INT("attestation_history_max", "50", 1, 100000, "Attestations kept for each agent."),
+    INT("attestation_history_days", "30", 1, 36500, "Days that attestations are kept."),
+    INT("pending_notice", "86400", 0, 31536000,
+        "Seconds after which an agent that never attested is reported once; 0 is never."),
+
+    /* sessions */
+    INT("nonce_lifetime", "60", 1, 86400,
+        "Seconds that an agent has to answer the challenge of a session."),
+    INT("session_lifetime", "180", 1, 31536000, "Seconds that a token is good for."),
+    BOOL("extend_token_on_attestation", "True", "Let each passing attestation prolong the token."),
+    INT("session_create_rate_limit_per_ip", "50", 1, 1000000,
+        "Unproven session requests that one address may make in a window."),
+    INT("session_create_rate_limit_window_ip", "60", 1, 86400, "That window in seconds."),
+    INT("session_create_rate_limit_per_agent", "15", 1, 1000000,
+        "Unproven session requests that one address may make for one agent in a window."),
+    INT("session_create_rate_limit_window_agent", "60", 1, 86400, "That window in seconds."),
+
+    /* runtime integrity, measured boot, public verification: see LATER in settings.c */
+    BOOL("ignore_tomtou_errors", "False", "How violations in an IMA list count."),
+    BOOL("require_allow_list_signatures", "False", "Accept signed runtime policies only."),
+    WORD("measured_boot_policy_name", "accept-all", boot_policies,
+         "Rules that judge a measured boot log."),
+    TEXT("measured_boot_imports", "[]", "Python modules with such rules; none can be loaded.",
+         .check = check_no_imports),
+    WORD("measured_boot_evaluate", "once", once_always,
+         "Judge a measured boot log once for each boot, or always."),
+    BOOL("public_verify_endpoints", "True",
+         "Answer verification requests of anyone, not of administrators only."),
+    LIST("severity_labels",
+         "[\"info\", \"notice\", \"warning\", \"error\", \"critical\", \"alert\", \"emergency\"]",
+         "Names of severities, the least first."),
+    TEXT("severity_policy", "[{\"event_id\": \".*\", \"severity_label\": \"emergency\"}]",
+         "Which failure has which severity.", .check = check_severity_policy),
+    BOOL("exponential_backoff", "True", "Let waits between notification tries grow."),
+    REAL("retry_interval", "2", 0, 86400, "Seconds between notification tries, or their base."),
+    INT("max_retries", "5", 0, 1000, "Notification tries."),
+    REAL("request_timeout", "60.0", 0.1, 86400, "Seconds that a notification may take."),
+
+    /* plug-ins of upstream's durable attestation */
+    TEXT("durable_attestation_import", "", "Python module; none can be loaded.",
+         .check = check_no_durable_attestation),
+    TEXT("persistent_store_url", "", "Part of durable attestation.",
+         .check = check_no_durable_attestation),
+    TEXT("transparency_log_url", "", "Part of durable attestation.",
+         .check = check_no_durable_attestation),
+    TEXT("time_stamp_authority_url", "", "Part of durable attestation.",
+         .check = check_no_durable_attestation),
+    TEXT("time_stamp_authority_certs_path", "", "Part of durable attestation.",
+         .check = check_no_durable_attestation),
+    WORD("persistent_store_format", "json", store_formats, "Part of durable attestation.",
+         .dead = true),
+    WORD("persistent_store_encoding", "", store_encodings, "Part of durable attestation.",
+         .dead = true),
+    TEXT("transparency_log_sign_algo", "sha256", "Part of durable attestation.", .dead = true),
+    TEXT("signed_attributes", "", "Part of durable attestation.", .dead = true),
+
+    /* without effect in upstream's push mode, too */
+    TEXT("registrar_ip", "127.0.0.1", "Never read: the tenant brings the agent's keys.",
+         .dead = true),
+    INT("registrar_port", "8891", 0, 65535, "Never read.", .dead = true),
+    BOOL("enable_agent_mtls", "True", "Belongs to pull mode.", .dead = true),
+    INT("num_workers", "0", 0, 1024, "Never read; see max_workers.", .dead = true),
+
+    {.section = "revocations",
+     .name = "enabled_revocation_notifications",
+     .type = OPTION_LIST,
+     .default_text = "['agent']",
+     .help = "Ways on which notifications leave."},
+    {.section = "revocations",
+     .name = "webhook_url",
+     .type = OPTION_TEXT,
+     .default_text = "",
+     .help = "Where the webhook posts to."},
+    {.section = "revocations",
+     .name = "zmq_ip",
+     .type = OPTION_TEXT,
+     .default_text = "127.0.0.1",
+     .help = "Address of the ZeroMQ publisher."},
+    {.section = "revocations",
+     .name = "zmq_port",
+     .type = OPTION_INT,
+     .default_text = "8992",
+     .minimum = 1,
+     .maximum = 65535,
+     .help = "Port of the ZeroMQ publisher."},
+    {.name = NULL},
+};
+
+const ConfigSchema verifier_schema = {
+    .component = "verifier",
+    .format = CONFIG_INI,
+    .options = options,
+    .program = "keylime_verifier",
+    .summary = "Judges the evidence of agents that attest by themselves (push mode).",
+};
