@@ -36,14 +36,19 @@ static const char *const version_1[] = {
     /* liveness (decisions D64, D66) */
     " deadline BIGINT,"       /* NULL = disarmed */
     " told_to_wait BIGINT NOT NULL," /* 1: the deadline was prolonged since the last evidence */
-    " pending_noticed BIGINT NOT NULL,"
+    " pending_noticed BIGINT NOT NULL," /* 1 after the time-out, 2 after pending_notice */
     /* abandoned challenges (decision D80) */
     " unanswered_since BIGINT NOT NULL, unanswered_count BIGINT NOT NULL,"
     /* the last authenticated quote (decision D12) */
     " clock_ak_name BYTEA, clock BIGINT, reset_count BIGINT, restart_count BIGINT,"
-    " clock_safe BIGINT, firmware_version BIGINT"
+    " clock_safe BIGINT, firmware_version BIGINT,"
+    /* what retention keeps beside the newest (decision D81); -1 = none */
+    " last_pass_index BIGINT NOT NULL DEFAULT -1,"
+    " failure_run_index BIGINT NOT NULL DEFAULT -1"
     ")",
     "CREATE INDEX agents_deadline ON agents (deadline) WHERE deadline IS NOT NULL",
+    "CREATE INDEX agents_pending ON agents (pending_noticed, created_at)"
+    " WHERE last_received_quote = 0",
     "CREATE INDEX agents_verifier ON agents (verifier_id)",
 
     "CREATE TABLE attestations ("
@@ -60,10 +65,14 @@ static const char *const version_1[] = {
     " evidence_received_at BIGINT,"
     " verification_completed_at BIGINT,"
     " challenge BYTEA NOT NULL,"
-    " requested TEXT NOT NULL," /* JSON array: class, type, capabilities, chosen_parameters */
+    " capabilities TEXT NOT NULL," /* JSON, verifier/attestation_capabilities.h */
+    /* negotiated for the quote: TPM_ALG_ID of scheme and hash, bits of the PCRs asked for, and which
+     * of the offered keys */
+    " quote_scheme BIGINT NOT NULL, quote_hash BIGINT NOT NULL,"
+    " quote_pcrs BIGINT NOT NULL, quote_key BIGINT NOT NULL,"
     " message BYTEA, signature BYTEA, pcr_blob BYTEA,"
     /* appraisal job: present while stage = evaluating_evidence (decision D69) */
-    " job_starts BIGINT NOT NULL, job_lease BIGINT," /* lease NULL = nobody works on it */
+    " job_starts BIGINT NOT NULL, job_lease BIGINT NOT NULL," /* lease 0 = nobody works on it */
     " PRIMARY KEY (agent_id, attestation_index)"
     ")",
     "CREATE INDEX attestations_jobs ON attestations (job_lease)"

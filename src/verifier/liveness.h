@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who has fallen silent: one sweep a second over the deadlines in the database (verifier-push-api
+ * §8.2, decisions D64 and D66). Any number of processes may sweep; each change happens once.
+ */
+#pragma once
+
+#include "verifier/verifier.h"
+
+/* Starts the sweeping thread. `verifier` must outlive it. */
+Liveness *liveness_start(Verifier *verifier, GError **error);
+/* Ends and joins it. NULL is fine. */
+void liveness_stop(Liveness *liveness);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Liveness, liveness_stop)
+
+/* What one sweep did. */
+typedef struct {
+    unsigned timed_out;      /* agents that are TIMEOUT now */
+    unsigned rearmed;        /* deadlines that had passed while no verifier ran */
+    unsigned never_attested; /* agents warned about */
+} LivenessSweep;
+
+/* One sweep as of `now`; the thread's body, for tests. */
+bool liveness_sweep(Database *database, const VerifierSettings *settings, Timestamp now,
+                    LivenessSweep *out, GError **error);
