@@ -25,9 +25,9 @@ typedef struct {
 } ConfigOverride;
 
 /*
- * Read every source, check every value. All problems are collected: the error's message holds one line
- * each ("file:line: [section] option = 'value': what is allowed"). Unknown options are reported once
- * each at WARNING, dead ones at INFO, and variables that override at INFO.
+ * Read every source, check every value. All problems are collected: the error's message holds one
+ * line each ("file:line: [section] option = 'value': what is allowed"). Unknown options are
+ * reported once each at WARNING, dead ones at INFO, and variables that override at INFO.
  *
  * `overrides` may be NULL; ends with name == NULL. Environment is the process's.
  */
@@ -36,9 +36,13 @@ void config_free(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 
 /*
- * Typed values. Section NULL = the component's own. Asking for an option that is not in the table, or
- * with another type, is a mistake of the program and aborts. Texts live as long as `config`.
+ * Typed values. Section NULL = the component's own. Asking for an option that is not in the table,
+ * or with another type, is a mistake of the program and aborts. Texts live as long as `config`.
+ *
+ * An option that no source set and that has no default reads as "", -1, -1.0, false, or the empty
+ * list; config_is_set() tells. A WORD is read with config_text(), in the spelling of the table.
  */
+/* Never NULL. */
 const char *config_text(const Config *config, const char *section, const char *name);
 gint64 config_int(const Config *config, const char *section, const char *name);
 double config_real(const Config *config, const char *section, const char *name);
@@ -50,7 +54,8 @@ bool config_is_set(const Config *config, const char *section, const char *name);
 /* "built-in", "/etc/keylime/verifier.conf:12", "KEYLIME_VERIFIER_PORT", "--timeout". */
 const char *config_source(const Config *config, const char *section, const char *name);
 
-/* $KEYLIME_DIR, else /var/lib/keylime (servers and tenant; the agent has its own rule). Borrowed. */
+/* $KEYLIME_DIR, else /var/lib/keylime (servers and tenant; the agent has its own rule). Borrowed.
+ */
 const char *config_work_dir(void);
 
 /* --check-config: every option with value and source. Secrets are shown as "(set)". */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program's options as one table: the only place that knows an option's name, type, default, bounds
- * and meaning. Reading, checking, --help, --check-config, the example file and the man page are all
- * made from it.
+ * A program's options as one table: the only place that knows an option's name, type, default,
+ * bounds and meaning. Reading, checking, --help, --check-config, the example file and the man page
+ * are all made from it.
  *
  * Sources and precedence: configuration-and-operations §1-2 (INI programs), push-agent §3 and
  * contract.md "precedence, agent" (TOML).
@@ -17,8 +17,8 @@ typedef enum {
     OPTION_INT,
     OPTION_REAL,
     OPTION_BOOL,
-    OPTION_LIST,  /* Python literal list, or bare words in brackets (decision D111) */
-    OPTION_WORD,  /* one of `words` (case-insensitive unless `exact_case`) */
+    OPTION_LIST, /* Python literal list, or bare words in brackets (decision D111) */
+    OPTION_WORD, /* one of `words` (case-insensitive unless `exact_case`) */
 } OptionType;
 
 typedef struct {
@@ -37,6 +37,7 @@ typedef struct {
     bool secret;            /* value is never printed */
     bool dead;              /* accepted; one INFO line says that it has no effect */
     bool pull_only;         /* accepted silently: belongs to the pull agent sharing the file */
+    bool exact_case;        /* WORD: the case counts */
 } Option;
 
 typedef enum { CONFIG_INI, CONFIG_TOML } ConfigFormat;

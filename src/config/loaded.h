@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a Config, for the files of config/ that print it and for unit tests that load from
+ * directories of their own. Inner header of config/.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "config/sources.h"
+
+typedef struct {
+    const Option *option;
+    Value value;
+    char *source;
+    bool set;
+} Setting;
+
+struct Config {
+    const ConfigSchema *schema;
+    Setting *settings; /* in the order of the table */
+    size_t count;
+};
+
+/* config_load() with other directories than /etc and /usr/etc. */
+Config *config_load_from(const ConfigSchema *schema, const ConfigRoots *roots,
+                         const ConfigOverride *overrides, GError **error);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The option table and the effective values as people read them. */
+#include "config/loaded.h"
+
+#include <string.h>
+
+#define PAGE_WIDTH 96
+
+/* `text` in lines of words, each line behind `indent` spaces and `prefix`. */
+static void print_wrapped(FILE *out, unsigned indent, const char *prefix, const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+    size_t column = 0;
+    for (guint i = 0; words[i]; i++) {
+        size_t width = strlen(words[i]);
+        if (column > 0 && column + 1 + width > PAGE_WIDTH) {
+            fputc('\n', out);
+            column = 0;
+        }
+        if (column == 0)
+            column = (size_t)fprintf(out, "%*s%s%s", (int)indent, "", prefix, words[i]);
+        else
+            column += (size_t)fprintf(out, " %s", words[i]);
+    }
+    fputc('\n', out);
+}
+
+/* --- --check-config ------------------------------------------------------------------------------
+ */
+
+static bool needs_toml_quotes(const ConfigSchema *schema, const Option *option)
+{
+    return schema->format == CONFIG_TOML &&
+           (option->type == OPTION_TEXT || option->type == OPTION_WORD);
+}
+
+static char *shown_value(const ConfigSchema *schema, const Setting *setting)
+{
+    if (setting->option->secret && *setting->value.text)
+        return g_strdup("(set)");
+    g_autofree char *escaped = g_strescape(setting->value.text, NULL);
+    bool plain =
+        g_utf8_validate(setting->value.text, -1, NULL) && !strpbrk(setting->value.text, "\n\r\t");
+    const char *text = plain ? setting->value.text : escaped;
+    if (schema->format == CONFIG_TOML && setting->option->type == OPTION_BOOL)
+        return g_ascii_strdown(text, -1);
+    return needs_toml_quotes(schema, setting->option) ? g_strdup_printf("\"%s\"", text)
+                                                      : g_strdup(text);
+}
+
+void config_print(const Config *config, FILE *out)
+{
+    const char *section = NULL;
+    for (size_t i = 0; i < config->count; i++) {
+        const Setting *setting = &config->settings[i];
+        const Option *option = setting->option;
+        if (option->pull_only || (option->dead && !setting->set))
+            continue;
+        if (!section || strcmp(section, option->section) != 0)
+            fprintf(out, "%s[%s]\n", section ? "\n" : "", option->section);
+        section = option->section;
+        g_autofree char *value = shown_value(config->schema, setting);
+        g_autofree char *line = g_strdup_printf("%s = %s", option->name, value);
+        fprintf(out, "%-48s  # %s%s\n", line, setting->source, option->dead ? ", no effect" : "");
+    }
+}
+
+/* --- --example-config ----------------------------------------------------------------------------
+ */
+
+static char *example_value(const ConfigSchema *schema, const Option *option)
+{
+    const char *text = option->default_text ? option->default_text : "";
+    if (schema->format == CONFIG_TOML && option->type == OPTION_BOOL)
+        return g_ascii_strdown(text, -1);
+    if (needs_toml_quotes(schema, option) || (schema->format == CONFIG_TOML && !*text))
+        return g_strdup_printf("\"%s\"", text);
+    if (schema->format == CONFIG_TOML && option->type == OPTION_LIST && *text != '[')
+        return g_strdup_printf("\"%s\"", text);
+    return g_strdup(text);
+}
+
+static void print_allowed(const Option *option, FILE *out)
+{
+    if (option->type == OPTION_WORD) {
+        g_autofree char *words = g_strjoinv(", ", (char **)option->words);
+        g_autofree char *text = g_strdup_printf("One of: %s.", words);
+        print_wrapped(out, 0, "# ", text);
+    } else if (option->minimum != 0 || option->maximum != 0) {
+        fprintf(out, "# From %.15g to %.15g.\n", option->minimum, option->maximum);
+    }
+}
+
+void config_print_example(const ConfigSchema *schema, FILE *out)
+{
+    fprintf(out,
+            "# Configuration of %s. Every option is shown with its built-in default;\n"
+            "# remove the '#' before an option to change it.\n",
+            schema->program);
+    const char *section = NULL;
+    for (const Option *option = schema->options; option->name; option++) {
+        if (option->dead || option->pull_only)
+            continue;
+        if (!section || strcmp(section, option->section) != 0)
+            fprintf(out, "\n[%s]\n", option->section);
+        section = option->section;
+        g_autofree char *value = example_value(schema, option);
+        fputc('\n', out);
+        if (option->help)
+            print_wrapped(out, 0, "# ", option->help);
+        print_allowed(option, out);
+        fprintf(out, *value ? "#%s = %s\n" : "#%s =\n", option->name, value);
+    }
+}
+
+/* --- --help --------------------------------------------------------------------------------------
+ */
+
+void config_print_flags(const ConfigSchema *schema, FILE *out)
+{
+    for (const Option *option = schema->options; option->name; option++) {
+        if (!option->flag)
+            continue;
+        g_autofree char *brief =
+            option->flag_short ? g_strdup_printf("-%c, ", option->flag_short) : g_strdup("    ");
+        fprintf(out, "  %s--%s%s%s\n", brief, option->flag, option->flag_value ? " " : "",
+                option->flag_value ? option->flag_value : "");
+        if (option->help)
+            print_wrapped(out, 10, "", option->help);
+        if (option->dead) {
+            fprintf(out, "%10s(accepted, has no effect)\n", "");
+            continue;
+        }
+        g_autofree char *variable = sources_variable_name(schema, option);
+        bool has_default = option->default_text && *option->default_text && !option->secret;
+        fprintf(out, "%10s[%s%s%svariable: %s]\n", "", has_default ? "default: " : "",
+                has_default ? option->default_text : "", has_default ? "; " : "", variable);
+    }
+}
