@@ -10,19 +10,19 @@
 typedef struct HttpClient HttpClient;
 
 typedef struct {
-    const char *ca_file;           /* PEM bundle; the only trust. NULL with verify_peer false */
+    const char *ca_file; /* PEM bundle; the only trust. NULL with verify_peer false */
     const char *client_certificate, *client_key, *client_key_password; /* NULL = none */
     bool verify_peer, verify_host;
-    unsigned timeout_ms;           /* connecting, and silence; not the upload itself (D56) */
-    size_t max_answer;             /* bytes of an answer's body; 0 = 16 MiB */
-    int wake_fd;                   /* readable = give up at once with CANCELLED; -1 = none */
+    unsigned timeout_ms; /* connecting, and silence; not the upload itself (D56) */
+    size_t max_answer;   /* bytes of an answer's body; 0 = 16 MiB */
+    int wake_fd;         /* readable = give up at once with CANCELLED; -1 = none */
 } HttpClientSettings;
 
 #define HTTP_CLIENT_ERROR (http_client_error_quark())
 typedef enum {
     HTTP_CLIENT_ERROR_URL,
-    HTTP_CLIENT_ERROR_RESOLVE,     /* name not found */
-    HTTP_CLIENT_ERROR_CONNECT,     /* refused, unreachable */
+    HTTP_CLIENT_ERROR_RESOLVE, /* name not found */
+    HTTP_CLIENT_ERROR_CONNECT, /* refused, unreachable */
     HTTP_CLIENT_ERROR_TIMEOUT,
     HTTP_CLIENT_ERROR_CERTIFICATE, /* untrusted, expired, wrong name: the text says which */
     HTTP_CLIENT_ERROR_TLS,         /* no TLS on this port, protocol failure */
@@ -40,16 +40,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpClient, http_client_free)
 typedef struct {
     unsigned status;
     GBytes *body;
-    char *location;       /* Location header or NULL */
-    gint64 retry_after;   /* whole seconds of Retry-After (HTTP-date too); -1 = absent or unusable */
+    char *location;     /* Location header or NULL */
+    gint64 retry_after; /* whole seconds of Retry-After (HTTP-date too); -1 = absent or unusable */
     char *remote_address; /* "127.0.0.1:8881", for messages */
 } HttpAnswer;
 void http_answer_free(HttpAnswer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpAnswer, http_answer_free)
 
 /*
- * Send one request and read the whole answer. `headers`: NULL-terminated "Name: value" lines, or NULL.
- * `body` BYTES_EMPTY with method GET/DELETE sends none. Any HTTP status is an answer, not an error.
+ * Send one request and read the whole answer. `headers`: NULL-terminated "Name: value" lines, or
+ * NULL. `body` BYTES_EMPTY with method GET/DELETE sends none. Any HTTP status is an answer, not an
+ * error.
  */
 HttpAnswer *http_client_send(HttpClient *client, const char *method, const char *url,
                              const char *const *headers, Bytes body, GError **error);

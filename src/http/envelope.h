@@ -16,16 +16,18 @@ void envelope_data(HttpResponse *response, unsigned code, Json *data);
 /* {"errors":[{"status","title","detail"}]}: session errors and the 401/403 of the gate. */
 void envelope_gate_error(HttpResponse *response, unsigned code, const char *detail);
 
-/* JSON:API: {"data", "meta"?, "links":{"self": path}, "jsonapi"}. Takes `data`, `meta` (or NULL). */
-void envelope_resource(HttpResponse *response, const HttpRequest *request, unsigned code, Json *data,
-                       Json *meta);
+/* JSON:API: {"data", "meta"?, "links":{"self": path}, "jsonapi"}. Takes `data`, `meta` (or NULL).
+ */
+void envelope_resource(HttpResponse *response, const HttpRequest *request, unsigned code,
+                       Json *data, Json *meta);
 
-/* JSON:API errors, one or several: {"errors":[{"status","code","detail","source"?}],"links","jsonapi"}. */
+/* JSON:API errors, one or several:
+ * {"errors":[{"status","code","detail","source"?}],"links","jsonapi"}. */
 typedef struct {
     unsigned status;
-    const char *code;     /* error word, verifier-push-api §2.7 */
-    char *detail;         /* owned by the array once added */
-    char *pointer;        /* JSON pointer, or NULL; likewise */
+    const char *code; /* error word, verifier-push-api §2.7 */
+    char *detail;     /* owned by the array once added */
+    char *pointer;    /* JSON pointer, or NULL; likewise */
 } ApiError;
 typedef GPtrArray ApiErrors; /* of ApiError */
 ApiErrors *api_errors_new(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP exchange as a handler sees it: a request to read and a response to fill. Handlers know no
- * socket and no event loop; they run on a worker and may block.
+ * One HTTP exchange as a handler sees it: a request to read and a response to fill. Handlers know
+ * no socket and no event loop; they run on a worker and may block.
  */
 #pragma once
 
@@ -19,14 +19,15 @@ typedef enum { IDENTITY_ANONYMOUS, IDENTITY_AGENT, IDENTITY_ADMIN } IdentityKind
 
 typedef struct {
     IdentityKind kind;
-    char *name;             /* agent id or certificate CN; NULL when anonymous */
-    const char *not_admin;  /* why a presented certificate is no admin, or NULL; static */
+    char *name;            /* agent id or certificate CN; NULL when anonymous */
+    const char *not_admin; /* why a presented certificate is no admin, or NULL; static */
 } Identity;
 
 typedef struct HttpRequest HttpRequest;
 typedef struct HttpResponse HttpResponse;
 
-/* --- request: everything borrowed, valid during the handler ---------------------------------------- */
+/* --- request: everything borrowed, valid during the handler
+ * ---------------------------------------- */
 
 HttpMethod http_request_method(const HttpRequest *request);
 /* Path as received, without query, e.g. "/v3.0/agents/a/attestations". */
@@ -35,14 +36,16 @@ const char *http_request_path(const HttpRequest *request);
 const char *http_request_version_prefix(const HttpRequest *request);
 /* 2, 3, or 0 for unversioned routes. */
 unsigned http_request_major(const HttpRequest *request);
-/* Value of `:name` in the route's pattern, not percent-decoded; never NULL for a name of the pattern. */
+/* Value of `:name` in the route's pattern, not percent-decoded; never NULL for a name of the
+ * pattern. */
 const char *http_request_parameter(const HttpRequest *request, const char *name);
 /* Query member, decoded; NULL if absent. Never merged with anything else (decision D105). */
 const char *http_request_query(const HttpRequest *request, const char *name);
 /* Header by name, any case; NULL if absent. */
 const char *http_request_header(const HttpRequest *request, const char *name);
 Bytes http_request_body(const HttpRequest *request);
-/* The body as a JSON object; NULL when the route takes no body. Routes that need one never get NULL. */
+/* The body as a JSON object; NULL when the route takes no body. Routes that need one never get
+ * NULL. */
 Json *http_request_json(const HttpRequest *request);
 const Identity *http_request_identity(const HttpRequest *request);
 /* Bearer token of an agent request, for the session it belongs to; NULL otherwise. */
@@ -50,7 +53,8 @@ const char *http_request_token(const HttpRequest *request);
 /* Peer address text; the client's behind a trusted proxy (decision D32). */
 const char *http_request_peer(const HttpRequest *request);
 
-/* --- response -------------------------------------------------------------------------------------- */
+/* --- response
+ * -------------------------------------------------------------------------------------- */
 
 void http_response_status(HttpResponse *response, unsigned status);
 /* Copies. A header of the same name is replaced. */

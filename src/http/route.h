@@ -35,5 +35,5 @@ typedef struct {
     RouteBody body;
     const char *action; /* word of the 403 texts: "read_agent" */
     RouteHandler handler;
-    bool ignore_token;  /* sessions: an Authorization header is not looked at */
-} Route;                /* a table ends with handler == NULL */
+    bool ignore_token; /* sessions: an Authorization header is not looked at */
+} Route;               /* a table ends with handler == NULL */

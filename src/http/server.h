@@ -11,29 +11,38 @@
 
 typedef struct HttpServer HttpServer;
 
-/* Judges a bearer token: true and *agent_id (newly allocated), or false and *detail (static text of the
- * 401, verifier-push-api §3.2). Runs on a worker. */
+#define HTTP_SERVER_ERROR (http_server_error_quark())
+typedef enum {
+    HTTP_SERVER_ERROR_SETTINGS,
+    HTTP_SERVER_ERROR_LISTEN, /* address, port, permission */
+    HTTP_SERVER_ERROR_START,
+} HttpServerError;
+GQuark http_server_error_quark(void);
+
+/* Judges a bearer token: true and *agent_id (newly allocated), or false and *detail (static text of
+ * the 401, verifier-push-api §3.2). Runs on a worker. */
 typedef bool (*HttpTokenCheck)(const char *token, char **agent_id, const char **detail,
                                gpointer context);
 
 typedef struct {
     const Route *routes;
-    gpointer context; /* handed to handlers and to the token check */
+    gpointer context;           /* handed to handlers and to the token check */
     HttpTokenCheck token_check; /* NULL: every token is refused */
     unsigned io_threads, workers;
-    unsigned queue_limit;       /* requests waiting for a worker; beyond it 503 with Retry-After */
-    size_t max_body;            /* 413 beyond */
-    unsigned idle_seconds;      /* a connection without a complete request for so long is closed */
-    const char *const *admin_names;  /* CNs that count as admin without EKU (decision D38) */
-    bool restrict_admin_names;       /* with EKU too */
+    unsigned queue_limit;        /* requests waiting for a worker; beyond it 503 with Retry-After */
+    size_t max_body;             /* 413 beyond */
+    const char *max_body_option; /* named in the text of the 413 (decision D56), or NULL */
+    unsigned idle_seconds;       /* a connection without a complete request for so long is closed */
+    const char *const *admin_names; /* CNs that count as admin without EKU (decision D38) */
+    bool restrict_admin_names;      /* with EKU too */
     const char *const *trusted_proxies;
-    unsigned drain_seconds;     /* at stop: time for requests in progress */
+    unsigned drain_seconds; /* at stop: time for requests in progress */
 } HttpServerSettings;
 
 HttpServer *http_server_new(const HttpServerSettings *settings, GError **error);
 /*
- * Listen; `tls` NULL = plain HTTP, on which every route that is not public answers 400. Port 0 asks the
- * system (tests); *bound_port tells. Several calls add several listeners.
+ * Listen; `tls` NULL = plain HTTP, on which every route that is not public answers 400. Port 0 asks
+ * the system (tests); *bound_port tells. Several calls add several listeners.
  */
 bool http_server_listen(HttpServer *server, const char *address, unsigned port, SSL_CTX *tls,
                         unsigned *bound_port, GError **error);

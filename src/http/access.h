@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may call a route (verifier-push-api §3.3). Pure.
+ */
+#pragma once
+
+#include "http/route.h"
+
+/* NULL = allowed; otherwise the detail of the 403, newly allocated. */
+char *access_refusal(const Route *route, const HttpRequest *request);
