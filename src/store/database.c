@@ -18,13 +18,9 @@ Database *database_open(const DatabaseSettings *settings, GError **error)
         database_url_parse(settings->url, settings->directory, settings->file_name, error);
     if (!url)
         return NULL;
-    if (url->engine != DATABASE_ENGINE_SQLITE) {
-        g_set_error_literal(error, STORE_ERROR, STORE_ERROR_URL,
-                            "database_url: this build knows SQLite only");
-        return NULL;
-    }
-    const Driver *driver = &sqlite_driver;
-    g_autoptr(Database) database = driver->open(url, settings, error);
+    const Driver *driver =
+        url->engine == DATABASE_ENGINE_SQLITE ? &sqlite_driver : &postgresql_driver;
+    g_autoptr(Database) database = driver->open(g_steal_pointer(&url), settings, error);
     if (!database || !migrations_apply(database, settings->migrations, settings->migrate, error))
         return NULL;
     return g_steal_pointer(&database);

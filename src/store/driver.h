@@ -40,6 +40,11 @@ typedef struct {
     };
 } Value;
 
+/* The widest row of the schemas has about 40 columns. */
+#define STATEMENT_VALUES_MAX 64
+/* Less than PostgreSQL's 1 GiB for a value and SQLite's 10^9 bytes for a row. */
+#define STATEMENT_BYTES_MAX (512u << 20)
+
 typedef struct {
     const char *sql;
     const Value *values;
@@ -49,7 +54,8 @@ typedef struct {
 struct Driver {
     /* Opens one connection at least, so that a wrong URL or an unreachable server is told at start.
      */
-    Database *(*open)(const DatabaseUrl *url, const DatabaseSettings *settings, GError **error);
+    /* Takes over `url`, also on failure. */
+    Database *(*open)(DatabaseUrl *url, const DatabaseSettings *settings, GError **error);
     void (*close)(Database *database); /* frees all but `description` */
     bool (*read)(Database *database, DatabaseWork work, gpointer data, GError **error);
     bool (*write)(Database *database, DatabaseWork work, gpointer data, GError **error);

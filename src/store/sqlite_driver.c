@@ -24,9 +24,9 @@ static Connection *open_reader(Database *database, GError **error)
     return sqlite_connection_open(((SqliteDatabase *)database)->path, SQLITE_ROLE_READER, error);
 }
 
-static Database *open_database(const DatabaseUrl *url, const DatabaseSettings *settings,
-                               GError **error)
+static Database *open_database(DatabaseUrl *taken, const DatabaseSettings *settings, GError **error)
 {
+    g_autoptr(DatabaseUrl) url = taken;
     g_autofree char *directory = g_path_get_dirname(url->path);
     if (url->create_directory && g_mkdir_with_parents(directory, 0700) != 0) {
         g_set_error(error, STORE_ERROR, STORE_ERROR_UNAVAILABLE,

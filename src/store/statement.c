@@ -5,10 +5,7 @@
 
 #include "store/driver.h"
 
-/* The widest row of the schemas has about 40 columns. */
-#define PARAMETERS_MAX 64
-
-static bool collect_text(Value *value, const char *sql, GError **error)
+static bool check_text(const Value *value, const char *sql, GError **error)
 {
     /* PostgreSQL refuses other text; so that both engines hold the same, SQLite gets none either.
      */
@@ -18,11 +15,20 @@ static bool collect_text(Value *value, const char *sql, GError **error)
     return false;
 }
 
-static bool collect(Statement *statement, Value values[PARAMETERS_MAX], const char *sql,
+static bool check_bytes(const Value *value, const char *sql, GError **error)
+{
+    if (value->bytes.size <= STATEMENT_BYTES_MAX)
+        return true;
+    g_set_error(error, STORE_ERROR, STORE_ERROR_SQL, "a value of %zu bytes is too large for: %s",
+                value->bytes.size, sql);
+    return false;
+}
+
+static bool collect(Statement *statement, Value values[STATEMENT_VALUES_MAX], const char *sql,
                     const char *types, va_list arguments, GError **error)
 {
     *statement = (Statement){.sql = sql, .values = values, .count = (unsigned)strlen(types)};
-    g_assert(statement->count <= PARAMETERS_MAX);
+    g_assert(statement->count <= STATEMENT_VALUES_MAX);
     for (unsigned i = 0; i < statement->count; i++) {
         Value *value = &values[i];
         const gint64 *number;
@@ -32,7 +38,7 @@ static bool collect(Statement *statement, Value values[PARAMETERS_MAX], const ch
         case 't':
             value->text = va_arg(arguments, const char *);
             value->type = value->text ? VALUE_TEXT : VALUE_NULL;
-            if (!collect_text(value, sql, error))
+            if (!check_text(value, sql, error))
                 return false;
             break;
         case 'i':
@@ -48,6 +54,8 @@ static bool collect(Statement *statement, Value values[PARAMETERS_MAX], const ch
             bytes = va_arg(arguments, const Bytes *);
             value->type = bytes ? VALUE_BYTES : VALUE_NULL;
             value->bytes = bytes ? *bytes : BYTES_EMPTY;
+            if (!check_bytes(value, sql, error))
+                return false;
             break;
         case 'z':
             value->type = VALUE_REAL;
@@ -79,7 +87,7 @@ static void remember_failure(Connection *connection, GError *failure, GError **e
 static bool run(Connection *connection, guint64 *changed, GError **error, const char *sql,
                 const char *types, va_list arguments)
 {
-    Value values[PARAMETERS_MAX];
+    Value values[STATEMENT_VALUES_MAX];
     Statement statement;
     GError *failure = NULL;
     if (!may_run(connection, error))
@@ -114,7 +122,7 @@ bool sql_change(Connection *connection, guint64 *changed, GError **error, const 
 
 Rows *sql_query(Connection *connection, GError **error, const char *sql, const char *types, ...)
 {
-    Value values[PARAMETERS_MAX];
+    Value values[STATEMENT_VALUES_MAX];
     Statement statement;
     GError *failure = NULL;
     if (!may_run(connection, error))
