@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heart: (evidence, reference values, prior state) -> (verdict, new state). Pure: no lock, no clock,
- * no file, no socket.
+ * The heart: (evidence, reference values, prior state) -> (verdict, new state). Pure: no lock, no
+ * clock, no file, no socket.
  */
 #pragma once
 
@@ -9,7 +9,8 @@
 #include "policy/tpm_policy.h"
 #include "tpm/quote.h"
 
-/* What is remembered of the last attestation whose quote was authenticated, whatever its verdict. */
+/* What is remembered of the last attestation whose quote was authenticated, whatever its verdict.
+ */
 typedef struct {
     bool known;                    /* false: no authenticated quote so far */
     uint8_t ak_name[TPM_NAME_MAX]; /* compared only under the same AK (decision D12) */
@@ -25,7 +26,8 @@ typedef struct {
 } AppraisalInput;
 
 /*
- * Appraise. *state is replaced only when the quote was authenticated. *quote (may be NULL) receives the
- * verified quote, or NULL. New verdict; never NULL.
+ * Appraise. *state is replaced only when the quote was authenticated: signed by the AK over the
+ * nonce, with the PCR values that were signed, and with a clock that follows the one in *state.
+ * *quote (may be NULL) receives the verified quote (g_free()), or NULL. New verdict; never NULL.
  */
 Verdict *appraise(const AppraisalInput *input, AppraisalState *state, VerifiedQuote **quote);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The outcome of an appraisal: pass or fail, with each failure as an event that upstream's tools know
- * by its id (verifier-push-api §7.2, configuration-and-operations §14.4).
+ * The outcome of an appraisal: pass or fail, with each failure as an event that upstream's tools
+ * know by its id (verifier-push-api §7.2, configuration-and-operations §14.4).
  */
 #pragma once
 
@@ -28,8 +28,8 @@ void verdict_free(Verdict *verdict);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Verdict, verdict_free)
 
 /* Adds a failure; `context` (taken over) is an object with at least "message". Ids
- * `qoute_validation.quote_validation`, `measured_boot.invalid_pcr_*`, `ima.pcr_mismatch` (and ours of
- * D39) break the chain of evidence, all others are violations of policy. */
+ * `qoute_validation.quote_validation`, `measured_boot.invalid_pcr_*`, `ima.pcr_mismatch` (and ours
+ * of D39) break the chain of evidence, all others are violations of policy. */
 void verdict_fail(Verdict *verdict, const char *event_id, Json *context);
 /* With a "message" only. */
 void verdict_fail_message(Verdict *verdict, const char *event_id, const char *format, ...)
@@ -38,5 +38,6 @@ void verdict_warn(Verdict *verdict, const char *format, ...) G_GNUC_PRINTF(2, 3)
 
 /* NULL, "broken_evidence_chain" or "policy_violation"; static. */
 const char *verdict_failure_reason(const Verdict *verdict);
-/* First failures in one line for a log: "PCR 15 (sha256): expected ..., got ...". Newly allocated. */
+/* First failures in one line for a log: "PCR 15 (sha256): expected ..., got ...". Newly allocated.
+ */
 char *verdict_summary(const Verdict *verdict);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPMS_ATTEST and TPMT_SIGNATURE: strict reading and signature verification (tpm-formats §7.1, §7.2,
- * §8.1; TPM 2.0 Library Part 2, 10.12.8 and 11.3.4).
+ * TPMS_ATTEST and TPMT_SIGNATURE: strict reading and signature verification (tpm-formats §7.1,
+ * §7.2, §8.1; TPM 2.0 Library Part 2, 10.12.8 and 11.3.4).
  */
 #pragma once
 

@@ -19,6 +19,10 @@ typedef struct {
     } bank[PCR_MAX_BANKS];
 } PcrSelection;
 
+/* Appends a bank. False, and unchanged, when the hash is unknown, the bank is there already, or the
+ * list is full. */
+bool pcr_selection_add(PcrSelection *selection, uint16_t hash, uint32_t pcrs);
+/* Same banks in the same order with the same PCRs. */
 bool pcr_selection_equal(const PcrSelection *a, const PcrSelection *b);
 
 /* Values of PCRs, by bank in selection order and PCR number. */
@@ -32,7 +36,11 @@ Bytes pcr_values_get(const PcrValues *values, uint16_t hash, unsigned pcr);
 /* Bits of the PCRs present in a bank; 0 when the bank is absent. */
 uint32_t pcr_values_in_bank(const PcrValues *values, uint16_t hash);
 
-/* Strict reader of the little-endian blob. NULL and TPM_ERROR when it is not exactly that. */
+/* Sets the value of a selected PCR; `value` must have the bank's digest size. False otherwise. */
+bool pcr_values_set(PcrValues *values, uint16_t hash, unsigned pcr, Bytes value);
+
+/* Strict reader of the little-endian blob. NULL and TPM_ERROR when it is not exactly that.
+ * Released with g_free(). */
 PcrValues *pcr_blob_parse(Bytes blob, GError **error);
 /* Writer: lists of eight values each. New reference. */
 GBytes *pcr_blob_make(const PcrValues *values);

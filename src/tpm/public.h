@@ -51,7 +51,17 @@ char *tpm_public_to_pem(const TpmPublic *public);
 /* Lower-case hex SHA-256 of that PEM: the `hash_ek` agent id (tpm-formats §3.4). */
 char *tpm_public_hash_ek(const TpmPublic *public);
 
+/*
+ * Qualified name: nameAlg and digest of the parent's qualified name and this name (tpm-formats
+ * §3.4). `parent` of a primary key is its hierarchy's handle, four bytes big-endian.
+ */
+#define TPM_ENDORSEMENT_HIERARCHY ((Bytes){(const uint8_t[]){0x40, 0x00, 0x00, 0x0B}, 4})
+bool tpm_public_qualified_name(const TpmPublic *public, Bytes parent, uint8_t out[TPM_NAME_MAX],
+                               size_t *size);
+
 /* Decision D5: restricted signing key of the TPM that a quote may be believed from. */
 bool tpm_public_check_attestation_key(const TpmPublic *public, GError **error);
 /* registrar-api §13: restricted decryption key as in the EK templates. */
 bool tpm_public_check_endorsement_key(const TpmPublic *public, GError **error);
+/* Restricted signing key as in the IAK templates (tpm-formats §4.4): may certify an AK. */
+bool tpm_public_check_identity_key(const TpmPublic *public, GError **error);

@@ -11,15 +11,15 @@
 typedef enum {
     PROOF_UNCHECKED = 0,
     PROOF_VERIFIED,
-    PROOF_BAD_KEY,               /* AK unparsable or not an attestation key */
+    PROOF_BAD_KEY, /* AK unparsable or not an attestation key */
     PROOF_MALFORMED_SIGNATURE,
     PROOF_ALGORITHM_NOT_ALLOWED, /* scheme or hash not the key's, or not accepted */
     PROOF_BAD_SIGNATURE,
     PROOF_MALFORMED_MESSAGE,
     PROOF_WRONG_NONCE,
-    PROOF_WRONG_OBJECT,          /* certify: another key's name */
+    PROOF_WRONG_OBJECT, /* certify: another key's name */
     PROOF_MALFORMED_PCRS,
-    PROOF_SELECTION_DIFFERS,     /* blob's selection is not the signed one */
+    PROOF_SELECTION_DIFFERS, /* blob's selection is not the signed one */
     PROOF_DIGEST_DIFFERS,
     PROOF_PCRS_MISSING,
 } ProofResult;
@@ -37,21 +37,22 @@ typedef struct {
 typedef struct {
     const TpmPublic *ak;
     Bytes message, signature, pcr_blob;
-    Bytes nonce;             /* never empty (asserted) */
-    uint16_t scheme;         /* negotiated; 0 = the key's */
-    uint16_t hash;           /* negotiated signature hash and bank; 0 = the key's */
-    uint32_t required_pcrs;  /* in the bank `hash` */
+    Bytes nonce;            /* an empty one matches nothing */
+    uint16_t scheme;        /* negotiated; 0 = the key's */
+    uint16_t hash;          /* negotiated signature hash and bank; 0 = the key's */
+    uint32_t required_pcrs; /* in the bank `hash` */
     ProofRules rules;
 } QuoteInput;
 
 typedef struct {
     TpmClock clock;
     uint64_t firmware_version;
+    uint16_t hash; /* of the signature: the bank that counts */
     PcrValues pcrs;
 } VerifiedQuote;
 
-/* On PROOF_VERIFIED *out is set to newly allocated contents (g_free); otherwise to NULL, so PCR values
- * of an unverified quote cannot be reached. */
+/* On PROOF_VERIFIED *out is set to newly allocated contents (g_free); otherwise to NULL, so PCR
+ * values of an unverified quote cannot be reached. */
 ProofResult quote_verify(const QuoteInput *input, VerifiedQuote **out);
 
 /* Proof of possession: TPM2_Certify of the AK by itself over `challenge` (tpm-formats §8.2). */
@@ -76,3 +77,5 @@ typedef enum {
 ClockResult clock_compare(const TpmClock *previous, const TpmClock *current);
 /* True for the first four. */
 bool clock_is_acceptable(ClockResult result);
+/* A sentence for people; static. */
+const char *clock_result_text(ClockResult result);
