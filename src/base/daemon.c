@@ -29,6 +29,13 @@ void daemon_block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+bool daemon_stop_requested(void)
+{
+    sigset_t pending;
+    sigpending(&pending);
+    return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
 void daemon_ready(const char *status)
 {
     if (status)

@@ -25,6 +25,9 @@ typedef struct {
  * ignore SIGPIPE (a peer that goes away is an error of its connection, not of the program). */
 void daemon_block_signals(void);
 
+/* A stop was asked for before daemon_run(): for waits during the start. */
+bool daemon_stop_requested(void);
+
 /* Tell the service manager that the program serves; `status` (or NULL) is shown by `systemctl
  * status`. Nothing happens when there is no service manager. */
 void daemon_ready(const char *status);

@@ -10,9 +10,9 @@
 
 #define PKI_ERROR (pki_error_quark())
 typedef enum {
-    PKI_ERROR_FILE,        /* missing, unreadable, unwritable: path in the message */
+    PKI_ERROR_FILE, /* missing, unreadable, unwritable: path in the message */
     PKI_ERROR_MALFORMED,
-    PKI_ERROR_MISMATCH,    /* key and certificate do not belong together */
+    PKI_ERROR_MISMATCH, /* key and certificate do not belong together */
     PKI_ERROR_UNTRUSTED,
     PKI_ERROR_OPENSSL,
 } PkiError;
@@ -40,9 +40,9 @@ bool authority_ensure(const char *directory, const AuthoritySettings *settings, 
 typedef enum { PKI_ROLE_SERVER, PKI_ROLE_CLIENT } PkiRole;
 
 /*
- * Make `<name>-cert.crt`, `<name>-private.pem` (0600), `<name>-public.pem` unless a pair is there that
- * fits the CA, has the names asked for, and has more than a third of its life left. `dns` and `ip` are
- * NULL-terminated. `key_password` NULL or empty = unencrypted.
+ * Make `<name>-cert.crt`, `<name>-private.pem` (0600), `<name>-public.pem` unless a pair is there
+ * that fits the CA, has the names asked for, and has more than a third of its life left. `dns` and
+ * `ip` are NULL-terminated. `key_password` NULL or empty = unencrypted.
  */
 bool authority_ensure_certificate(const char *directory, const AuthoritySettings *settings,
                                   const char *name, PkiRole role, const char *const *dns,

@@ -14,9 +14,9 @@
 typedef struct {
     char *directory;
     char *certificate, *key;
-    char *key_password;   /* NULL = unencrypted */
-    char **trusted_ca;    /* empty list: nobody is trusted */
-    bool trust_all;       /* `all` */
+    char *key_password; /* NULL = unencrypted */
+    char **trusted_ca;  /* empty list: nobody is trusted */
+    bool trust_all;     /* `all` */
 } TlsFiles;
 void tls_files_free(TlsFiles *files);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsFiles, tls_files_free)
@@ -30,6 +30,6 @@ TlsFiles *tls_server_files(const Config *config, const char *component, GError *
 /* Client files of the tenant or the verifier ("client_cert", "client_key", "trusted_server_ca"). */
 TlsFiles *tls_client_files(const Config *config, const char *component, GError **error);
 
-/* TLS >= 1.2, client certificate requested but optional, session tickets on. Checks readability, key
- * match, expiry (WARNING 30 days before). New reference. */
+/* TLS >= 1.2, client certificate requested but optional, session tickets on. Checks readability,
+ * key match, expiry (WARNING 30 days before). New reference. */
 SSL_CTX *tls_server_context(const TlsFiles *files, GError **error);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The three things the authority signs: its own certificate, those of servers and clients, and an
+ * empty revocation list. Profiles: configuration-and-operations §10.4, decision D114; all pass
+ * `openssl verify -x509_strict`.
+ */
+#pragma once
+
+#include "pki/authority.h"
+
+#include <openssl/x509.h>
+
+/* A new private key of the configured kind; NULL and PKI_ERROR_OPENSSL. */
+EVP_PKEY *certificate_new_key(const AuthoritySettings *settings, GError **error);
+
+X509 *certificate_make_ca(const AuthoritySettings *settings, EVP_PKEY *key, GError **error);
+
+typedef struct {
+    const char *common_name;
+    PkiRole role;
+    const char *const *dns, *const *ip; /* subject alternative names, NULL-terminated or NULL */
+} CertificateRequest;
+
+/* Signed by `ca`; ends no later than it. */
+X509 *certificate_make(const AuthoritySettings *settings, const CertificateRequest *request,
+                       EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key, GError **error);
+
+/* Valid as long as the CA, which nothing in the system shortens. */
+X509_CRL *certificate_make_crl(X509 *ca, EVP_PKEY *ca_key, GError **error);
+
+/* All of `dns` and `ip` are among the certificate's subject alternative names. */
+bool certificate_has_names(X509 *certificate, const char *const *dns, const char *const *ip);

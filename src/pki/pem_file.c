@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pki/pem_file.h"
+
+#include "base/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* No key or certificate file is near this; a wrong path cannot fill the memory. */
+#define PEM_FILE_MAX (1024 * 1024)
+
+GQuark pki_error_quark(void)
+{
+    return g_quark_from_static_string("pki-error");
+}
+
+void pki_set_openssl_error(GError **error, const char *what)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    g_set_error(error, PKI_ERROR, PKI_ERROR_OPENSSL, "%s: %s", what,
+                reason ? reason : "unknown OpenSSL error");
+    ERR_clear_error();
+}
+
+static char *user_name(uid_t uid)
+{
+    char buffer[4096];
+    struct passwd entry, *found = NULL;
+    if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found)
+        return g_strdup(entry.pw_name);
+    return g_strdup_printf("%u", (unsigned)uid);
+}
+
+bool pem_file_check_readable(const char *path, const char *role, GError **error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s %s: %s", role, path, g_strerror(errno));
+        return false;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s %s is no regular file", role, path);
+        return false;
+    }
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0)
+        return true;
+    int reason = errno;
+    g_autofree char *owner = user_name(status.st_uid);
+    g_autofree char *reader = user_name(geteuid());
+    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE,
+                "%s %s: %s (owner %s, mode %04o); it must be readable by user %s", role, path,
+                g_strerror(reason), owner, (unsigned)(status.st_mode & 07777), reader);
+    return false;
+}
+
+static BIO *open_pem(const char *path, GError **error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s: %s", path, g_strerror(errno));
+        return NULL;
+    }
+    if (!S_ISREG(status.st_mode) || status.st_size > PEM_FILE_MAX) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s is no PEM file", path);
+        return NULL;
+    }
+    BIO *file = BIO_new_file(path, "r");
+    if (!file) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s: %s", path, g_strerror(errno));
+        ERR_clear_error();
+    }
+    return file;
+}
+
+X509 *pem_file_certificate(const char *path, GError **error)
+{
+    g_autoptr(BIO) file = open_pem(path, error);
+    if (!file)
+        return NULL;
+    X509 *certificate = PEM_read_bio_X509(file, NULL, NULL, NULL);
+    if (!certificate) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_MALFORMED, "%s holds no readable PEM certificate",
+                    path);
+        ERR_clear_error();
+    }
+    return certificate;
+}
+
+/* Gives the configured password; without one nothing, so that OpenSSL never asks on the terminal.
+ */
+static int give_password(char *buffer, int size, int writing, void *context)
+{
+    const char *password = context;
+    size_t length = password ? strlen(password) : 0;
+    if (length == 0 || length > (size_t)size)
+        return -1;
+    memcpy(buffer, password, length);
+    return (int)length;
+}
+
+EVP_PKEY *pem_file_private_key(const char *path, const char *password, GError **error)
+{
+    g_autoptr(BIO) file = open_pem(path, error);
+    if (!file)
+        return NULL;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(file, NULL, give_password, (void *)password);
+    if (!key) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_MALFORMED,
+                    "%s holds no private key that can be read %s", path,
+                    password && *password ? "with the configured password"
+                                          : "without a password (is it encrypted?)");
+        ERR_clear_error();
+    }
+    return key;
+}
+
+/* Content of a memory BIO as text, newly allocated. */
+static char *text_of(BIO *memory)
+{
+    char *data = NULL;
+    long size = BIO_get_mem_data(memory, &data);
+    return g_strndup(data, size > 0 ? (gsize)size : 0);
+}
+
+char *pem_of_certificate(X509 *certificate)
+{
+    g_autoptr(BIO) memory = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(memory, certificate);
+    return text_of(memory);
+}
+
+char *pem_of_public_key(EVP_PKEY *key)
+{
+    g_autoptr(BIO) memory = BIO_new(BIO_s_mem());
+    PEM_write_bio_PUBKEY(memory, key);
+    return text_of(memory);
+}
+
+char *pem_of_private_key(EVP_PKEY *key, const char *password)
+{
+    bool encrypted = password && *password;
+    g_autoptr(BIO) memory = BIO_new(BIO_s_secmem());
+    PEM_write_bio_PKCS8PrivateKey(memory, key, encrypted ? EVP_aes_256_cbc() : NULL, password,
+                                  encrypted ? (int)strlen(password) : 0, NULL, NULL);
+    return text_of(memory);
+}
+
+EVP_PKEY *pem_private_key_from_text(const char *text, GError **error)
+{
+    g_autoptr(BIO) memory = BIO_new_mem_buf(text, -1);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(memory, NULL, give_password, NULL);
+    if (!key)
+        pki_set_openssl_error(error, "private key");
+    return key;
+}
+
+bool pem_file_write(const char *path, const char *text, size_t size, int mode, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    if (g_file_set_contents_full(path, text, (gssize)size,
+                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode,
+                                 &reason))
+        return true;
+    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot write %s: %s", path, reason->message);
+    return false;
+}
+
+int directory_lock(const char *directory, GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, ".lock", NULL);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX) == 0)
+        return fd;
+    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot lock %s: %s", path, g_strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
