@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program under test: started with its own environment, its output kept in a file."""
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+BUILD = pathlib.Path(os.environ["BUILD_DIR"])
+
+BINARIES = {
+    "verifier": BUILD / "src/verifier/keylime_verifier",
+    "registrar": BUILD / "src/registrar/keylime_registrar",
+    "agent": BUILD / "src/agent/keylime_push_model_agent",
+    "tenant": BUILD / "src/tenant/keylime_tenant",
+}
+
+
+def free_port(count=1):
+    """The first of `count` free ports in a row on the loopback address."""
+    while True:
+        sockets = []
+        try:
+            first = socket.socket()
+            sockets.append(first)
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            for offset in range(1, count):
+                following = socket.socket()
+                sockets.append(following)
+                following.bind(("127.0.0.1", port + offset))
+            return port
+        except (OSError, OverflowError):
+            continue
+        finally:
+            for each in sockets:
+                each.close()
+
+
+def wait_until(condition, seconds=20, what="the condition", interval=0.05):
+    """The first true value of condition(); fails after `seconds`."""
+    until = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > until:
+            raise AssertionError(f"gave up waiting for {what} after {seconds} s")
+        time.sleep(interval)
+
+
+class Program:
+    """One process. `env` is added to a small clean environment."""
+
+    def __init__(self, name, command, env, log_path):
+        self.name = name
+        self.log_path = pathlib.Path(log_path)
+        self.log = open(self.log_path, "ab")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("KEYLIME_", "TCTI"))}
+        self.process = subprocess.Popen(
+            [str(part) for part in command],
+            env={**clean, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def output(self):
+        return self.log_path.read_text(errors="replace")
+
+    def running(self):
+        return self.process.poll() is None
+
+    def wait_for_line(self, pattern, seconds=20, start=0):
+        """The match of a regular expression in the output from offset `start` on."""
+
+        def found():
+            match = re.search(pattern, self.output()[start:], re.MULTILINE)
+            if match is None and not self.running():
+                raise AssertionError(
+                    f"{self.name} ended with {self.process.returncode} before it wrote "
+                    f"/{pattern}/:\n{self.output()[-3000:]}"
+                )
+            return match
+
+        try:
+            return wait_until(found, seconds, f"/{pattern}/ of {self.name}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.output()[-3000:]}") from None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, seconds=20):
+        """SIGTERM; the exit status."""
+        if self.running():
+            self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        finally:
+            if self.running():
+                self.process.kill()
+                self.process.wait()
+            self.log.close()
+
+    def kill(self):
+        """SIGKILL, as a crash."""
+        self.process.kill()
+        self.process.wait()
