@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* --- checks
- * ----------------------------------------------------------------------------------------- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 /* Decision D112: absent or empty means push, as the only mode there is. */
 static const char *check_mode(const char *value)
@@ -62,6 +61,14 @@ static const char *check_pool(const char *value)
     return NULL;
 }
 
+/* Whoever trusts every client has no administrators but the whole world (decision D100). */
+static const char *check_client_ca(const char *value)
+{
+    return g_ascii_strcasecmp(value, "all") == 0
+               ? "must be default or a list of files: all would trust anybody's certificate"
+               : NULL;
+}
+
 /* A list of {"event_id": ..., "severity_label": ...} as Python or JSON writes it. */
 static const char *check_severity_policy(const char *value)
 {
@@ -82,8 +89,7 @@ static const char *check_severity_policy(const char *value)
     return NULL;
 }
 
-/* --- words
- * ------------------------------------------------------------------------------------------ */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static const char *const providers[] = {"simple", NULL};
 static const char *const once_always[] = {"once", "always", NULL};
@@ -92,8 +98,7 @@ static const char *const boot_policies[] = {"accept-all", "reject-all", "example
 static const char *const store_formats[] = {"json", "pickle", NULL};
 static const char *const store_encodings[] = {"", "base64", NULL};
 
-/* --- the table
- * -------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define TEXT(name_, default_, help_, ...)                                                          \
     {                                                                                              \
@@ -146,7 +151,8 @@ static const Option options[] = {
     TEXT("cert_subject_alternative_names", "",
          "Further names and addresses for a generated certificate, separated by commas."),
     TEXT("trusted_client_ca", "default",
-         "CAs whose client certificates are believed; default is cv_ca/cacert.crt, else a list."),
+         "CAs whose client certificates are believed; default is cv_ca/cacert.crt, else a list.",
+         .check = check_client_ca),
     TEXT("client_key", "default", "Key with which the verifier acts as a client."),
     TEXT("client_key_password", "", "Password of the client key; empty when it has none.",
          .secret = true),

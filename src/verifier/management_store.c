@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/management_store.h"
+
+#include "verifier/enrolment.h"
+
+/* --- enrolment -------------------------------------------------------------------------------- */
+
+static bool insert_work(Connection *connection, gpointer data, GError **error)
+{
+    return agent_record_insert(connection, data, error);
+}
+
+bool management_enrol(Verifier *verifier, const AgentRecord *record, ManagementResult *result,
+                      GError **error)
+{
+    GError *failure = NULL;
+    *result = MANAGEMENT_DONE;
+    if (database_write(verifier->database, insert_work, (gpointer)record, &failure))
+        return true;
+    if (g_error_matches(failure, STORE_ERROR, STORE_ERROR_CONFLICT)) {
+        g_error_free(failure);
+        *result = MANAGEMENT_EXISTS;
+        return true;
+    }
+    g_propagate_error(error, failure);
+    return false;
+}
+
+/* --- changes of one agent --------------------------------------------------------------------- */
+
+typedef struct {
+    Verifier *verifier;
+    const char *agent_id;
+    const char *const *statements; /* each with $1 = agent id; NULL-terminated */
+    ManagementResult result;
+} Change;
+
+/* Locks the agent's row and looks whose it is. */
+static bool claim(Connection *connection, Verifier *verifier, const char *agent_id,
+                  AgentRecord **record, ManagementResult *result, GError **error)
+{
+    bool found = false;
+    *record = NULL;
+    *result = MANAGEMENT_NOT_FOUND;
+    if (!agent_record_lock(connection, agent_id, &found, error))
+        return false;
+    if (!found)
+        return true;
+    if (!agent_record_load(connection, agent_id, record, error))
+        return false;
+    if (*record)
+        *result = g_str_equal((*record)->verifier_id, verifier->settings.uuid) ? MANAGEMENT_DONE
+                                                                               : MANAGEMENT_FOREIGN;
+    return true;
+}
+
+static bool change_work(Connection *connection, gpointer data, GError **error)
+{
+    Change *change = data;
+    g_autoptr(AgentRecord) record = NULL;
+    if (!claim(connection, change->verifier, change->agent_id, &record, &change->result, error))
+        return false;
+    if (change->result != MANAGEMENT_DONE)
+        return true;
+    for (unsigned i = 0; change->statements[i]; i++) {
+        if (!sql_run(connection, error, change->statements[i], "t", change->agent_id))
+            return false;
+    }
+    return true;
+}
+
+static bool run_change(Verifier *verifier, const char *agent_id, const char *const *statements,
+                       ManagementResult *result, GError **error)
+{
+    Change change = {.verifier = verifier, .agent_id = agent_id, .statements = statements};
+    bool done = database_write(verifier->database, change_work, &change, error);
+    *result = change.result;
+    return done;
+}
+
+bool management_delete(Verifier *verifier, const char *agent_id, ManagementResult *result,
+                       GError **error)
+{
+    static const char *const statements[] = {
+        "DELETE FROM attestations WHERE agent_id = $1",
+        "DELETE FROM agents WHERE agent_id = $1",
+        NULL,
+    };
+    return run_change(verifier, agent_id, statements, result, error);
+}
+
+#define START_ANEW                                                                                 \
+    "UPDATE agents SET operational_state = 3, accept_attestations = 1,"                            \
+    " consecutive_failures = 0, shown_pending = 1 WHERE agent_id = $1"
+
+bool management_reactivate(Verifier *verifier, const char *agent_id, ManagementResult *result,
+                           GError **error)
+{
+    static const char *const statements[] = {START_ANEW, NULL};
+    return run_change(verifier, agent_id, statements, result, error);
+}
+
+bool management_stop(Verifier *verifier, const char *agent_id, ManagementResult *result,
+                     GError **error)
+{
+    static const char *const statements[] = {
+        "UPDATE agents SET operational_state = 10, deadline = NULL WHERE agent_id = $1",
+        NULL,
+    };
+    return run_change(verifier, agent_id, statements, result, error);
+}
+
+/* --- update ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    Verifier *verifier;
+    const char *agent_id;
+    Json *members;
+    AgentRecord *record;
+    ManagementResult result;
+    GError *refused;
+} Update;
+
+/* The token of the agent goes with the AK that earned it; of the same AK it stays good, so that an
+ * update does not interrupt attestation (decision D35). */
+static bool store_update(Connection *connection, Update *update, bool new_reference, GError **error)
+{
+    Bytes ak_name = bytes_of_gbytes(update->record->ak_name);
+    bool found;
+    return agent_record_replace(connection, update->record, &found, error) &&
+           sql_run(connection, error, "DELETE FROM sessions WHERE agent_id = $1 AND ak_name <> $2",
+                   "tb", update->agent_id, &ak_name) &&
+           (!new_reference || sql_run(connection, error, START_ANEW, "t", update->agent_id));
+}
+
+static bool update_work(Connection *connection, gpointer data, GError **error)
+{
+    Update *update = data;
+    g_clear_pointer(&update->record, agent_record_free);
+    g_clear_error(&update->refused);
+    if (!claim(connection, update->verifier, update->agent_id, &update->record, &update->result,
+               error))
+        return false;
+    if (update->result != MANAGEMENT_DONE)
+        return true;
+    bool new_reference = false;
+    if (!enrolment_update(update->members, update->record, &new_reference, &update->refused))
+        return true;
+    if (!store_update(connection, update, new_reference, error))
+        return false;
+    g_clear_pointer(&update->record, agent_record_free);
+    return agent_record_load(connection, update->agent_id, &update->record, error);
+}
+
+bool management_update(Verifier *verifier, const char *agent_id, Json *members,
+                       AgentRecord **record, ManagementResult *result, GError **refused,
+                       GError **error)
+{
+    Update update = {.verifier = verifier, .agent_id = agent_id, .members = members};
+    bool done = database_write(verifier->database, update_work, &update, error);
+    *record = g_steal_pointer(&update.record);
+    *result = update.result;
+    if (update.refused)
+        g_propagate_error(refused, update.refused);
+    return done;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *id;
+    AgentRecord *record;
+    GPtrArray *records;
+} Reading;
+
+static bool read_work(Connection *connection, gpointer data, GError **error)
+{
+    Reading *reading = data;
+    g_clear_pointer(&reading->record, agent_record_free);
+    return agent_record_load(connection, reading->id, &reading->record, error);
+}
+
+static bool read_all_work(Connection *connection, gpointer data, GError **error)
+{
+    Reading *reading = data;
+    g_clear_pointer(&reading->records, g_ptr_array_unref);
+    return agent_record_load_all(connection, reading->id, &reading->records, error);
+}
+
+bool management_read(Verifier *verifier, const char *agent_id, AgentRecord **record, GError **error)
+{
+    Reading reading = {.id = agent_id};
+    bool done = database_read(verifier->database, read_work, &reading, error);
+    *record = reading.record;
+    return done;
+}
+
+bool management_read_all(Verifier *verifier, const char *verifier_id, GPtrArray **records,
+                         GError **error)
+{
+    Reading reading = {.id = verifier_id};
+    bool done = database_read(verifier->database, read_all_work, &reading, error);
+    *records = reading.records;
+    return done;
+}
