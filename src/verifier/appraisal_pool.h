@@ -7,29 +7,33 @@
  */
 #pragma once
 
-#include "evidence/appraisal.h"
+#include "verifier/appraisal_job.h"
 #include "verifier/verifier.h"
-
-typedef struct AppraisalJob AppraisalJob; /* verifier/appraisal_job.h */
 
 /* Starts the threads and takes up what an earlier process of a database of its own left. `verifier`
  * must outlive the pool. */
 AppraisalPool *appraisal_pool_new(Verifier *verifier, GError **error);
-/* Ends running appraisals and joins the threads; what waits stays in the database. NULL is fine. */
+/* With another appraisal than appraise(): tests slow it down. */
+AppraisalPool *appraisal_pool_new_with(Verifier *verifier, AppraisalFunction function,
+                                       GError **error);
+/* Ends running appraisals and joins the threads; what waits is given back to the database. NULL is
+ * fine. */
 void appraisal_pool_free(AppraisalPool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppraisalPool, appraisal_pool_free)
 
+/* Parsed keys and policies, for whoever needs them. */
+References *appraisal_pool_references(AppraisalPool *pool);
+
 /*
- * Room for one job, asked for before the evidence is stored so that the row can say who works on
- * it. After true, exactly one of submit and release follows.
+ * Room for one job, asked for before the evidence is stored so that the row can say that it is
+ * worked on. After true, exactly one of submit and release follows. False: the job is stored with
+ * no lease, and the scan takes it up as soon as there is room.
  */
 bool appraisal_pool_reserve(AppraisalPool *pool);
 void appraisal_pool_release(AppraisalPool *pool);
 /* Takes `job` over. */
 void appraisal_pool_submit(AppraisalPool *pool, AppraisalJob *job);
-/* Tells that a job was stored for which there was no room: the scan follows as soon as there is. */
-void appraisal_pool_overflowed(AppraisalPool *pool);
 
-/* Until when a process that takes a job up now counts as alive: at least 120 s, and longer than the
- * longest run. */
-Timestamp appraisal_pool_lease(const Verifier *verifier, Timestamp now);
+/* Until when a process that takes a job up now counts as alive: at least 120 s (decision D69), and
+ * longer than the longest run. */
+Timestamp appraisal_pool_lease(const VerifierSettings *settings, Timestamp now);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define LOG_NAME "keylime.verifier"
+#include "base/log.h"
+#include "verifier/appraisal_job.h"
+#include "verifier/history.h"
+
+/* From then on an appraisal counts as long: the agent could not send evidence meanwhile, so its
+ * deadline starts anew with the verdict (decision D64: our own delay never times an agent out). */
+#define LONG_APPRAISAL TIMESTAMP_SECOND
+
+typedef struct {
+    const VerifierSettings *settings;
+    GPtrArray *results;
+    Timestamp now;
+} Effects;
+
+/* The columns of AppraisalState; NULL as long as no quote was authenticated. */
+typedef struct {
+    Bytes name;
+    const Bytes *name_or_null;
+    gint64 clock, reset_count, restart_count, safe, firmware;
+} StateColumns;
+
+static void state_columns(const AppraisalState *state, StateColumns *out)
+{
+    *out = (StateColumns){
+        .name = bytes_of(state->ak_name, state->ak_name_size),
+        .clock = (gint64)state->clock.clock,
+        .reset_count = state->clock.reset_count,
+        .restart_count = state->clock.restart_count,
+        .safe = state->clock.safe,
+        .firmware = (gint64)state->firmware_version,
+    };
+    out->name_or_null = state->known ? &out->name : NULL;
+}
+
+static const char *first_event(const Verdict *verdict)
+{
+    Json *first = json_object_array_length(verdict->failures) > 0
+                      ? json_object_array_get_idx(verdict->failures, 0)
+                      : NULL;
+    return first ? json_member_text(first, "event_id") : NULL;
+}
+
+static bool mark_passed(Connection *connection, const Effects *effects,
+                        const AppraisalResult *result, guint64 *changed, GError **error)
+{
+    const AppraisalJob *job = result->job;
+    Bytes ak_name = bytes_of_gbytes(job->agent->ak_name);
+    StateColumns state;
+    state_columns(&result->state, &state);
+    return sql_change(
+        connection, changed, error,
+        "UPDATE agents SET attestation_count = attestation_count + 1,"
+        " consecutive_failures = CASE WHEN $3 = 1 THEN 0 ELSE consecutive_failures END,"
+        " accept_attestations = 1, shown_pending = 0,"
+        " last_successful_attestation = $4, last_pass_index = $5,"
+        " failure_run_index = -1, clock_ak_name = $6, clock = $7, reset_count = $8,"
+        " restart_count = $9, clock_safe = $10, firmware_version = $11"
+        " WHERE agent_id = $1 AND ak_name = $2",
+        "tbiiibiiiii", job->agent_id, &ak_name,
+        (gint64)effects->settings->auto_recover_attestation_failures, effects->now, job->index,
+        state.name_or_null, state.clock, state.reset_count, state.restart_count, state.safe,
+        state.firmware);
+}
+
+static bool mark_failed(Connection *connection, const AppraisalResult *result, guint64 *changed,
+                        GError **error)
+{
+    const AppraisalJob *job = result->job;
+    Bytes ak_name = bytes_of_gbytes(job->agent->ak_name);
+    StateColumns state;
+    state_columns(&result->state, &state);
+    return sql_change(connection, changed, error,
+                      "UPDATE agents SET consecutive_failures = consecutive_failures + 1,"
+                      " accept_attestations = 1, shown_pending = 0, last_event_id = $3,"
+                      " failure_run_index = CASE WHEN failure_run_index < 0 THEN $4"
+                      " ELSE failure_run_index END, clock_ak_name = $5, clock = $6,"
+                      " reset_count = $7, restart_count = $8, clock_safe = $9,"
+                      " firmware_version = $10 WHERE agent_id = $1 AND ak_name = $2",
+                      "tbtibiiiii", job->agent_id, &ak_name, first_event(result->verdict),
+                      job->index, state.name_or_null, state.clock, state.reset_count,
+                      state.restart_count, state.safe, state.firmware);
+}
+
+static char *warnings_text(const Verdict *verdict)
+{
+    if (!verdict->warnings || verdict->warnings->len == 0)
+        return NULL;
+    g_autoptr(Json) list = json_object_new_array_ext((int)verdict->warnings->len);
+    for (guint i = 0; i < verdict->warnings->len; i++)
+        json_object_array_add(list, json_new_text(g_ptr_array_index(verdict->warnings, i)));
+    return json_to_text(list);
+}
+
+/* *changed 0: the job is somebody else's by now, or the attestation is gone. */
+static bool complete(Connection *connection, const Effects *effects, const AppraisalResult *result,
+                     guint64 *changed, GError **error)
+{
+    const AppraisalJob *job = result->job;
+    const Verdict *verdict = result->verdict;
+    bool failed = verdict->evaluation != EVALUATION_PASS;
+    g_autofree char *failures = failed ? json_to_text(verdict->failures) : NULL;
+    g_autofree char *warnings = warnings_text(verdict);
+    return sql_change(connection, changed, error,
+                      "UPDATE attestations SET stage = 'verification_complete', evaluation = $5,"
+                      " failure_reason = $6, failures = $7, warnings = $8,"
+                      " verification_completed_at = $9, job_lease = 0"
+                      " WHERE agent_id = $1 AND attestation_index = $2"
+                      " AND stage = 'evaluating_evidence' AND job_starts = $3"
+                      " AND evidence_received_at = $4",
+                      "tiiitttti", job->agent_id, job->index, job->starts,
+                      job->evidence_received_at, evaluation_text(verdict->evaluation),
+                      verdict_failure_reason(verdict), failures, warnings, effects->now);
+}
+
+/* Decision D35: a pass prolongs the token with which the evidence came; nothing else does. */
+static bool prolong_token(Connection *connection, const Effects *effects, const AppraisalJob *job,
+                          GError **error)
+{
+    Bytes ak_name = bytes_of_gbytes(job->agent->ak_name);
+    return sql_run(connection, error,
+                   "UPDATE sessions SET expires_at = $3 WHERE agent_id = $1 AND ak_name = $2"
+                   " AND expires_at >= $4 AND expires_at < $3",
+                   "tbii", job->agent_id, &ak_name,
+                   effects->now + effects->settings->session_lifetime, job->evidence_received_at);
+}
+
+static bool rearm(Connection *connection, const Effects *effects, const AppraisalJob *job,
+                  GError **error)
+{
+    if (effects->now - job->evidence_received_at < LONG_APPRAISAL)
+        return true;
+    return sql_run(connection, error,
+                   "UPDATE agents SET deadline = $2 WHERE agent_id = $1 AND deadline < $2", "ti",
+                   job->agent_id, effects->now + verifier_liveness_limit(effects->settings));
+}
+
+static bool apply(Connection *connection, const Effects *effects, AppraisalResult *result,
+                  GError **error)
+{
+    const AppraisalJob *job = result->job;
+    bool passed = result->verdict->evaluation == EVALUATION_PASS;
+    guint64 changed = 0;
+    result->applied = false;
+    if (!complete(connection, effects, result, &changed, error))
+        return false;
+    if (changed == 0)
+        return true;
+    if (!(passed ? mark_passed(connection, effects, result, &changed, error)
+                 : mark_failed(connection, result, &changed, error)))
+        return false;
+    if (changed == 0) {
+        /* Enrolled with another key meanwhile: this evidence says nothing about that one. */
+        return sql_run(connection, error,
+                       "DELETE FROM attestations WHERE agent_id = $1 AND attestation_index = $2",
+                       "ti", job->agent_id, job->index);
+    }
+    result->applied = true;
+    if (passed && effects->settings->extend_token_on_attestation &&
+        !prolong_token(connection, effects, job, error))
+        return false;
+    return rearm(connection, effects, job, error) &&
+           history_prune(connection, effects->settings, job->agent_id, job->index, effects->now,
+                         error);
+}
+
+static bool apply_all(Connection *connection, gpointer data, GError **error)
+{
+    Effects *effects = data;
+    effects->now = timestamp_now();
+    for (guint i = 0; i < effects->results->len; i++)
+        if (!apply(connection, effects, g_ptr_array_index(effects->results, i), error))
+            return false;
+    return true;
+}
+
+/* --- what the operator reads (contract C103, C112)
+ * ---------------------------------------------------- */
+
+static void report_failure(const AppraisalJob *job, const Verdict *verdict,
+                           const VerifierSettings *settings)
+{
+    g_autofree char *summary = verdict_summary(verdict);
+    if (g_strcmp0(first_event(verdict), EVENT_TIMEOUT) == 0)
+        log_error("Attestation %" G_GINT64_FORMAT " for agent '%s' was not verified within"
+                  " verification_timeout (%" G_GINT64_FORMAT " s): it counts as failed",
+                  job->index, job->agent_id, settings->verification_timeout / TIMESTAMP_SECOND);
+    log_warning("Attestation %" G_GINT64_FORMAT " for agent '%s' failed verification (%s): %s",
+                job->index, job->agent_id, verdict_failure_reason(verdict), summary);
+}
+
+static void report(const AppraisalResult *result, const VerifierSettings *settings)
+{
+    const AppraisalJob *job = result->job;
+    const Verdict *verdict = result->verdict;
+    if (!result->applied) {
+        log_info("Verdict on attestation %" G_GINT64_FORMAT
+                 " for agent '%s' is dropped: the attestation was decided elsewhere or is gone",
+                 job->index, job->agent_id);
+        return;
+    }
+    for (guint i = 0; verdict->warnings && i < verdict->warnings->len; i++)
+        log_warning("Attestation %" G_GINT64_FORMAT " for agent '%s': %s", job->index,
+                    job->agent_id, (const char *)g_ptr_array_index(verdict->warnings, i));
+    if (result->firmware_changed)
+        log_info("The TPM of agent '%s' reports another firmware version than before",
+                 job->agent_id);
+    if (verdict->evaluation != EVALUATION_PASS) {
+        report_failure(job, verdict, settings);
+        return;
+    }
+    log_info("Attestation %" G_GINT64_FORMAT " for agent '%s' successfully passed verification",
+             job->index, job->agent_id);
+    if (!job->agent->accept_attestations)
+        log_info("Agent '%s' has recovered from its time-out", job->agent_id);
+}
+
+bool appraisal_effects(Database *database, const VerifierSettings *settings, GPtrArray *results,
+                       GError **error)
+{
+    Effects effects = {.settings = settings, .results = results};
+    if (results->len == 0)
+        return true;
+    if (!database_write(database, apply_all, &effects, error))
+        return false;
+    for (guint i = 0; i < results->len; i++)
+        report(g_ptr_array_index(results, i), settings);
+    return true;
+}

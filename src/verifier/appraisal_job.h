@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One appraisal: its inputs, its run (pure), and the effects of its verdict (verifier-push-api §7;
+ * decisions D35, D66, D68, D69, D82). The rows' `job_starts` is the fence: who was overtaken by
+ * another process, or by the time limit, changes nothing.
+ */
+#pragma once
+
+#include "verifier/agent_record.h"
+#include "verifier/attestation_record.h"
+#include "verifier/attestation_reference.h"
+
+/* Starts of one appraisal before it is given up (decision D69). */
+#define APPRAISAL_MAX_STARTS 3
+
+/* Event ids of failures that are ours, not the agent's. */
+#define EVENT_TIMEOUT "internal.verification_timeout"
+#define EVENT_FAILED "internal.appraisal_failed"
+
+typedef struct AppraisalJob {
+    gint references;
+    char *agent_id;
+    gint64 index;
+    gint64 starts;
+    Timestamp lease;
+    Timestamp evidence_received_at;
+    AgentRecord *agent;
+    SharedKey *key;    /* NULL: see `broken` */
+    TpmPolicy *policy; /* likewise */
+    char *broken;      /* why it cannot be appraised at all, or NULL */
+    uint8_t challenge[CHALLENGE_SIZE];
+    uint16_t scheme, hash;
+    uint32_t pcrs;
+    GBytes *message, *signature, *pcr_blob;
+} AppraisalJob;
+
+/* Takes `agent` over; `attestation` has its evidence. */
+AppraisalJob *appraisal_job_new(AgentRecord *agent, const AttestationRecord *attestation,
+                                References *references);
+AppraisalJob *appraisal_job_ref(AppraisalJob *job);
+void appraisal_job_unref(AppraisalJob *job);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppraisalJob, appraisal_job_unref)
+
+/* appraise(), or a slower one in tests. */
+typedef Verdict *(*AppraisalFunction)(const AppraisalInput *input, AppraisalState *state,
+                                      VerifiedQuote **quote);
+
+/* What a run yields. */
+typedef struct {
+    AppraisalJob *job; /* a reference */
+    Verdict *verdict;
+    AppraisalState state;
+    bool firmware_changed;
+    bool applied; /* set by appraisal_effects(): false = somebody else was faster */
+} AppraisalResult;
+
+void appraisal_result_free(AppraisalResult *result);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppraisalResult, appraisal_result_free)
+
+/* Appraises; touches nothing else. */
+AppraisalResult *appraisal_job_run(AppraisalJob *job, bool require_safe_clock,
+                                   AppraisalFunction function);
+/* A verdict of ours: the run did not end well. */
+AppraisalResult *appraisal_job_fail(AppraisalJob *job, const char *event_id, const char *format,
+                                    ...) G_GNUC_PRINTF(3, 4);
+
+/*
+ * Writes the effects of some results (array of AppraisalResult) in one transaction, each as if
+ * alone, and then logs them. False when the database failed: nothing was applied.
+ */
+bool appraisal_effects(Database *database, const VerifierSettings *settings, GPtrArray *results,
+                       GError **error);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/attestation_record.h"
+
+#include <string.h>
+
+/* One list for every statement, so that record_of_row() can count on its order. */
+#define COLUMNS                                                                                    \
+    "agent_id, attestation_index, stage, evaluation, failure_reason, failures, warnings,"          \
+    " boot_time, capabilities_received_at, challenges_expire_at, evidence_received_at,"            \
+    " verification_completed_at, challenge, capabilities, quote_scheme, quote_hash, quote_pcrs,"   \
+    " quote_key, message, signature, pcr_blob, job_starts, job_lease"
+
+static const char *const stages[] = {
+    [STAGE_AWAITING_EVIDENCE] = "awaiting_evidence",
+    [STAGE_EVALUATING_EVIDENCE] = "evaluating_evidence",
+    [STAGE_VERIFICATION_COMPLETE] = "verification_complete",
+};
+
+const char *attestation_stage_text(AttestationStage stage)
+{
+    return stages[stage];
+}
+
+void attestation_record_free(AttestationRecord *record)
+{
+    if (!record)
+        return;
+    g_free(record->agent_id);
+    g_free(record->failure_reason);
+    g_free(record->failures);
+    g_free(record->warnings);
+    g_free(record->capabilities);
+    g_bytes_unref(record->message);
+    g_bytes_unref(record->signature);
+    g_bytes_unref(record->pcr_blob);
+    g_free(record);
+}
+
+static AttestationStage stage_of(const char *text)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(stages); i++)
+        if (g_strcmp0(text, stages[i]) == 0)
+            return (AttestationStage)i;
+    /* Not written by us: nothing can be added to it any more. */
+    return STAGE_VERIFICATION_COMPLETE;
+}
+
+static Evaluation evaluation_of(const char *text)
+{
+    if (g_strcmp0(text, evaluation_text(EVALUATION_PASS)) == 0)
+        return EVALUATION_PASS;
+    bool pending = g_strcmp0(text, evaluation_text(EVALUATION_PENDING)) == 0;
+    return pending ? EVALUATION_PENDING : EVALUATION_FAIL;
+}
+
+static GBytes *bytes_or_null(Rows *rows, unsigned column)
+{
+    return rows_is_null(rows, column) ? NULL : bytes_copy(rows_bytes(rows, column));
+}
+
+static AttestationRecord *record_of_row(Rows *rows)
+{
+    AttestationRecord *record = g_new0(AttestationRecord, 1);
+    record->agent_id = g_strdup(rows_text(rows, 0));
+    record->index = rows_int(rows, 1);
+    record->stage = stage_of(rows_text(rows, 2));
+    record->evaluation = evaluation_of(rows_text(rows, 3));
+    record->failure_reason = g_strdup(rows_text(rows, 4));
+    record->failures = g_strdup(rows_text(rows, 5));
+    record->warnings = g_strdup(rows_text(rows, 6));
+    record->boot_time = rows_int(rows, 7);
+    record->capabilities_received_at = rows_int(rows, 8);
+    record->challenges_expire_at = rows_int(rows, 9);
+    record->evidence_received_at = rows_int(rows, 10);
+    record->verification_completed_at = rows_int(rows, 11);
+    Bytes challenge = rows_bytes(rows, 12);
+    if (challenge.size == CHALLENGE_SIZE)
+        memcpy(record->challenge, challenge.data, CHALLENGE_SIZE);
+    record->capabilities = g_strdup(rows_text(rows, 13));
+    record->quote_scheme = (uint16_t)rows_int(rows, 14);
+    record->quote_hash = (uint16_t)rows_int(rows, 15);
+    record->quote_pcrs = (uint32_t)rows_int(rows, 16);
+    record->quote_key = (unsigned)rows_int(rows, 17);
+    record->message = bytes_or_null(rows, 18);
+    record->signature = bytes_or_null(rows, 19);
+    record->pcr_blob = bytes_or_null(rows, 20);
+    record->job_starts = rows_int(rows, 21);
+    record->job_lease = rows_int(rows, 22);
+    return record;
+}
+
+/* All rows; NULL and *error on a failure. */
+static GPtrArray *records_of_rows(Rows *rows, GError **error)
+{
+    g_autoptr(GPtrArray) records =
+        g_ptr_array_new_with_free_func((GDestroyNotify)attestation_record_free);
+    GError *failure = NULL;
+    while (rows_next(rows, &failure))
+        g_ptr_array_add(records, record_of_row(rows));
+    if (!failure)
+        return g_steal_pointer(&records);
+    g_propagate_error(error, failure);
+    return NULL;
+}
+
+static bool single_of_rows(Rows *rows, AttestationRecord **out, GError **error)
+{
+    *out = NULL;
+    g_autoptr(GPtrArray) records = rows ? records_of_rows(rows, error) : NULL;
+    if (!records)
+        return false;
+    if (records->len > 0)
+        *out = g_ptr_array_steal_index(records, 0);
+    return true;
+}
+
+bool attestation_record_latest(Connection *connection, const char *agent_id,
+                               AttestationRecord **out, GError **error)
+{
+    g_autoptr(Rows) rows = sql_query(connection, error,
+                                     "SELECT " COLUMNS " FROM attestations WHERE agent_id = $1"
+                                     " ORDER BY attestation_index DESC LIMIT 1",
+                                     "t", agent_id);
+    return single_of_rows(rows, out, error);
+}
+
+bool attestation_record_load(Connection *connection, const char *agent_id, gint64 index,
+                             AttestationRecord **out, GError **error)
+{
+    g_autoptr(Rows) rows = sql_query(connection, error,
+                                     "SELECT " COLUMNS " FROM attestations"
+                                     " WHERE agent_id = $1 AND attestation_index = $2",
+                                     "ti", agent_id, index);
+    return single_of_rows(rows, out, error);
+}
+
+bool attestation_record_list(Connection *connection, const char *agent_id, gint64 before,
+                             gint64 limit, GPtrArray **out, GError **error)
+{
+    *out = NULL;
+    g_autoptr(Rows) rows =
+        sql_query(connection, error,
+                  "SELECT " COLUMNS " FROM (SELECT " COLUMNS " FROM attestations"
+                  " WHERE agent_id = $1 AND attestation_index < $2"
+                  " ORDER BY attestation_index DESC LIMIT $3) AS newest ORDER BY attestation_index",
+                  "tii", agent_id, before, limit);
+    if (rows)
+        *out = records_of_rows(rows, error);
+    return *out != NULL;
+}
+
+bool attestation_record_insert(Connection *connection, const AttestationRecord *record,
+                               GError **error)
+{
+    Bytes challenge = BYTES_OF_ARRAY(record->challenge);
+    const gint64 *boot_time = record->boot_time != 0 ? &record->boot_time : NULL;
+    return sql_run(connection, error,
+                   "INSERT INTO attestations (agent_id, attestation_index, stage, evaluation,"
+                   " boot_time, capabilities_received_at, challenges_expire_at, challenge,"
+                   " capabilities, quote_scheme, quote_hash, quote_pcrs, quote_key, job_starts,"
+                   " job_lease) VALUES ($1, $2, 'awaiting_evidence', 'pending', $3, $4, $5, $6, $7,"
+                   " $8, $9, $10, $11, 0, 0)",
+                   "tiniibtiiii", record->agent_id, record->index, boot_time,
+                   record->capabilities_received_at, record->challenges_expire_at, &challenge,
+                   record->capabilities, (gint64)record->quote_scheme, (gint64)record->quote_hash,
+                   (gint64)record->quote_pcrs, (gint64)record->quote_key);
+}
+
+bool attestation_record_claim(Connection *connection, Timestamp now, Timestamp lease, gint64 limit,
+                              GPtrArray **out, GError **error)
+{
+    *out = NULL;
+    /* The condition stands outside too: PostgreSQL checks it again on a row that another process
+     * has claimed meanwhile. */
+    g_autoptr(Rows) rows =
+        sql_query(connection, error,
+                  "UPDATE attestations SET job_lease = $2, job_starts = job_starts + 1"
+                  " WHERE stage = 'evaluating_evidence' AND job_lease < $1"
+                  " AND (agent_id, attestation_index) IN (SELECT agent_id, attestation_index"
+                  " FROM attestations WHERE stage = 'evaluating_evidence' AND job_lease < $1"
+                  " ORDER BY job_lease LIMIT $3) RETURNING " COLUMNS,
+                  "iii", now, lease, limit);
+    if (rows)
+        *out = records_of_rows(rows, error);
+    return *out != NULL;
+}

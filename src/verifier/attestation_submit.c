@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define LOG_NAME "keylime.verifier"
+#include "base/log.h"
+#include "verifier/appraisal_pool.h"
+#include "verifier/attestation_answer.h"
+#include "verifier/attestation_document.h"
+#include "verifier/attestation_gate.h"
+#include "verifier/attestation_resource.h"
+#include "verifier/attestation_routes.h"
+#include "verifier/database_trouble.h"
+#include "verifier/evidence_message.h"
+
+/* One PATCH on its way through the steps of submit(). */
+typedef struct {
+    const HttpRequest *request;
+    HttpResponse *response;
+    Verifier *verifier;
+    const char *agent_id;
+    const char *index; /* as in the path; NULL = latest */
+    Timestamp now;
+    AgentRecord *agent;
+    AttestationRecord *attestation;
+    bool placed; /* the pool has a place for the job */
+    bool lost;
+} Submission;
+
+static void submission_clear(Submission *submission)
+{
+    agent_record_free(submission->agent);
+    attestation_record_free(submission->attestation);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Submission, submission_clear)
+
+/* --- gates
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool read_state(Connection *connection, gpointer data, GError **error)
+{
+    Submission *submission = data;
+    g_clear_pointer(&submission->agent, agent_record_free);
+    g_clear_pointer(&submission->attestation, attestation_record_free);
+    if (!agent_record_load(connection, submission->agent_id, &submission->agent, error))
+        return false;
+    return !submission->agent || attestation_record_latest(connection, submission->agent_id,
+                                                           &submission->attestation, error);
+}
+
+/* An operator may have changed the policy since the challenge was issued: a quote that was not
+ * asked for what is judged now would make an honest agent fail. */
+static bool policy_asks_more(const Submission *submission, Gate *gate)
+{
+    References *references = appraisal_pool_references(submission->verifier->appraisals);
+    g_autoptr(TpmPolicy) policy =
+        references_policy(references, submission->agent->tpm_policy, NULL);
+    const AttestationRecord *attestation = submission->attestation;
+    if (!policy || (tpm_policy_pcrs(policy) & ~attestation->quote_pcrs) == 0)
+        return false;
+    gate->status = 403;
+    gate->code = "challenges_expired";
+    gate->detail = g_strdup_printf("The policy of agent '%s' was changed after the challenges for"
+                                   " attestation %" G_GINT64_FORMAT
+                                   " were issued. Create a new attestation and try again.",
+                                   submission->agent_id, attestation->index);
+    return true;
+}
+
+static bool passes_gates(Submission *submission)
+{
+    g_autoptr(GError) error = NULL;
+    if (!database_read(submission->verifier->database, read_state, submission, &error)) {
+        database_trouble_api(submission->response, submission->request, error);
+        return false;
+    }
+    g_auto(Gate) gate;
+    gate_submit(submission->agent_id, submission->agent, submission->attestation, submission->index,
+                submission->now, &gate);
+    if (gate.status == 0 && !policy_asks_more(submission, &gate))
+        return true;
+    gate_answer(&gate, submission->request, submission->response);
+    return false;
+}
+
+/* --- one transaction: evidence, job and deadline
+ * ---------------------------------------------------------- */
+
+static bool store(Connection *connection, gpointer data, GError **error)
+{
+    Submission *submission = data;
+    const AttestationRecord *attestation = submission->attestation;
+    Bytes message = bytes_of_gbytes(attestation->message);
+    Bytes signature = bytes_of_gbytes(attestation->signature);
+    Bytes pcr_blob = bytes_of_gbytes(attestation->pcr_blob);
+    Bytes ak_name = bytes_of_gbytes(submission->agent->ak_name);
+    guint64 changed = 0;
+    submission->lost = false;
+    if (!sql_change(connection, &changed, error,
+                    "UPDATE attestations SET stage = 'evaluating_evidence',"
+                    " evidence_received_at = $3, message = $4, signature = $5, pcr_blob = $6,"
+                    " job_starts = $7, job_lease = $8 WHERE agent_id = $1"
+                    " AND attestation_index = $2 AND stage = 'awaiting_evidence'"
+                    " AND capabilities_received_at = $9",
+                    "tiibbbiii", submission->agent_id, attestation->index, submission->now,
+                    &message, &signature, &pcr_blob, attestation->job_starts,
+                    attestation->job_lease, attestation->capabilities_received_at))
+        return false;
+    if (changed == 0)
+        return attestation_lost(&submission->lost, error);
+    if (!sql_change(connection, &changed, error,
+                    "UPDATE agents SET last_received_quote = $4, deadline = $5, told_to_wait = 0,"
+                    " unanswered_count = 0 WHERE agent_id = $1 AND next_index = $2"
+                    " AND ak_name = $3 AND operational_state <> $6",
+                    "tibiii", submission->agent_id, attestation->index + 1, &ak_name,
+                    submission->now,
+                    submission->now + verifier_liveness_limit(&submission->verifier->settings),
+                    (gint64)AGENT_STATE_STOPPED))
+        return false;
+    return changed > 0 || attestation_lost(&submission->lost, error);
+}
+
+/* The row as it will be; the job is ours at once when there is a place for it. */
+static void take_evidence(Submission *submission, QuoteEvidence *evidence)
+{
+    AttestationRecord *attestation = submission->attestation;
+    attestation->stage = STAGE_EVALUATING_EVIDENCE;
+    attestation->evidence_received_at = submission->now;
+    attestation->message = g_steal_pointer(&evidence->message);
+    attestation->signature = g_steal_pointer(&evidence->signature);
+    attestation->pcr_blob = g_steal_pointer(&evidence->pcr_blob);
+    submission->placed = appraisal_pool_reserve(submission->verifier->appraisals);
+    attestation->job_starts = submission->placed ? 1 : 0;
+    attestation->job_lease =
+        submission->placed ? appraisal_pool_lease(&submission->verifier->settings, submission->now)
+                           : 0;
+}
+
+static void answer_received(const Submission *submission)
+{
+    const AttestationRecord *attestation = submission->attestation;
+    const char *prefix = http_request_version_prefix(submission->request);
+    Json *meta = json_object_new_object();
+    json_add_int(meta, "seconds_to_next_attestation",
+                 gate_seconds_to_next(submission->now,
+                                      submission->verifier->settings.quote_interval,
+                                      timestamp_now()));
+    envelope_resource(submission->response, submission->request, 202,
+                      attestation_received_resource(attestation, prefix), meta);
+    log_info("Received evidence for attestation %" G_GINT64_FORMAT
+             " of agent '%s': tpm_quote (message %zu, signature %zu, PCR values %zu bytes)",
+             attestation->index, submission->agent_id, g_bytes_get_size(attestation->message),
+             g_bytes_get_size(attestation->signature), g_bytes_get_size(attestation->pcr_blob));
+}
+
+/* Another request was faster: what it left decides the answer. */
+static void answer_lost(Submission *submission)
+{
+    if (passes_gates(submission))
+        envelope_error(submission->response, submission->request, 409, "conflict",
+                       "Attestation %" G_GINT64_FORMAT
+                       " of agent '%s' was changed by another request. Try again.",
+                       submission->attestation->index, submission->agent_id);
+}
+
+static void accept_evidence(Submission *submission, QuoteEvidence *evidence)
+{
+    AppraisalPool *pool = submission->verifier->appraisals;
+    g_autoptr(GError) error = NULL;
+    take_evidence(submission, evidence);
+    bool stored = database_write(submission->verifier->database, store, submission, &error);
+    if (!stored && submission->placed)
+        appraisal_pool_release(pool);
+    if (submission->lost) {
+        answer_lost(submission);
+    } else if (!stored) {
+        database_trouble_api(submission->response, submission->request, error);
+    } else {
+        answer_received(submission);
+        if (submission->placed)
+            appraisal_pool_submit(pool, appraisal_job_new(g_steal_pointer(&submission->agent),
+                                                          submission->attestation,
+                                                          appraisal_pool_references(pool)));
+    }
+}
+
+static void submit(const HttpRequest *request, HttpResponse *response, Verifier *verifier,
+                   const char *index)
+{
+    g_auto(Submission) submission = {
+        .request = request,
+        .response = response,
+        .verifier = verifier,
+        .agent_id = http_request_parameter(request, "agent_id"),
+        .index = index,
+        .now = timestamp_now(),
+    };
+    if (!passes_gates(&submission))
+        return;
+    Json *resource = attestation_document_resource(http_request_json(request));
+    if (!attestation_document_is_attestation(resource)) {
+        envelope_error(response, request, 400, "invalid_request",
+                       "The document must have a resource object of type 'attestation' as 'data'.");
+        return;
+    }
+    g_autoptr(GPtrArray) problems = api_errors_new();
+    g_auto(QuoteEvidence) evidence;
+    if (quote_evidence_read(attestation_document_attributes(resource),
+                            submission.attestation->quote_hash, submission.attestation->quote_pcrs,
+                            &evidence, problems))
+        accept_evidence(&submission, &evidence);
+    else
+        attestation_answer_problems(request, response, submission.agent_id, problems);
+}
+
+void attestation_submit(const HttpRequest *request, HttpResponse *response, gpointer context)
+{
+    submit(request, response, context, http_request_parameter(request, "index"));
+}
+
+void attestation_submit_latest(const HttpRequest *request, HttpResponse *response, gpointer context)
+{
+    submit(request, response, context, NULL);
+}
