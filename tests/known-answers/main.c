@@ -93,13 +93,21 @@ static int run_folder(const VectorFile *files, const char *path)
     return tally.failed + broken == 0 ? 0 : 1;
 }
 
+static char *shared_folder(const char *kind)
+{
+    const char *shared = g_getenv("KEYLIME_SHARED");
+    return g_build_filename(shared && *shared ? shared : SHARED_FOLDER, "vectors", kind, NULL);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t i = 0; argc == 3 && i < G_N_ELEMENTS(kinds); i++)
-        if (strcmp(kinds[i].name, argv[1]) == 0)
-            return run_folder(kinds[i].files, argv[2]);
-    fprintf(stderr, "usage: known-answers KIND DIRECTORY, where KIND is one of:");
+    for (size_t i = 0; (argc == 2 || argc == 3) && i < G_N_ELEMENTS(kinds); i++)
+        if (strcmp(kinds[i].name, argv[1]) == 0) {
+            g_autofree char *folder = argc == 3 ? g_strdup(argv[2]) : shared_folder(kinds[i].name);
+            return run_folder(kinds[i].files, folder);
+        }
+    fprintf(stderr, "usage: known-answers KIND [DIRECTORY], where KIND is one of:");
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
         fprintf(stderr, " %s", kinds[i].name);
     fputc('\n', stderr);
