@@ -17,8 +17,8 @@ char *base64_encode(Bytes bytes);
 char *base64url_encode(Bytes bytes);
 
 /*
- * Standard alphabet, complete padding, no blanks, zero trailing bits. NULL for anything else, so that
- * one sequence of bytes has one text (base64 malleability would let two texts pass as one proof).
- * The empty text decodes to no bytes.
+ * Standard alphabet, complete padding, no blanks, zero trailing bits. NULL for anything else, so
+ * that one sequence of bytes has one text (base64 malleability would let two texts pass as one
+ * proof). The empty text decodes to no bytes.
  */
 GBytes *base64_decode(const char *text);

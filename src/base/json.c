@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-G_DEFINE_QUARK(json-error-quark, json_error)
+G_DEFINE_QUARK(json - error - quark, json_error)
 
 static void free_tokener(struct json_tokener *tokener)
 {
@@ -160,7 +160,7 @@ Json *json_new_texts(const char *const *texts)
 char *json_to_text(Json *value)
 {
     return g_strdup(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-                                                             JSON_C_TO_STRING_NOSLASHESCAPE));
+                                                              JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static void print_python_string(GString *out, Json *value)
@@ -210,8 +210,7 @@ static void print_python(GString *out, Json *value)
         break;
     case json_type_object: {
         g_string_append_c(out, '{');
-        json_object_object_foreach(value, name, member)
-        {
+        json_object_object_foreach (value, name, member) {
             g_autoptr(Json) key = json_object_new_string(name);
             g_string_append(out, separator);
             print_python_string(out, key);

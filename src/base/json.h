@@ -2,8 +2,8 @@
 /*
  * Strict reading and plain writing of JSON on top of json-c.
  *
- * Reading: UTF-8 is validated, nesting is limited, trailing text is an error, of duplicate members the
- * last counts (decision D25/D76). A member whose value is null counts as absent (D76).
+ * Reading: UTF-8 is validated, nesting is limited, trailing text is an error, of duplicate members
+ * the last counts (decision D25/D76). A member whose value is null counts as absent (D76).
  */
 #pragma once
 
@@ -29,7 +29,8 @@ GQuark json_error_quark(void);
 /* Parse one value; NULL and an error that names offset and reason. New reference. */
 Json *json_parse(Bytes text, GError **error);
 
-/* --- reading members: all borrow, and return NULL / false for an absent or null member ------------ */
+/* --- reading members: all borrow, and return NULL / false for an absent or null member
+ * ------------ */
 
 /* The member, or NULL if `object` is no object, or the member is absent or null. */
 Json *json_member(Json *object, const char *name);
@@ -46,7 +47,8 @@ bool json_member_bool(Json *object, const char *name, bool *out);
  * NULL if absent, no array, or any element is no string. */
 const char **json_member_texts(Json *object, const char *name);
 
-/* --- writing: add hands the value over; texts are copied; a NULL text adds null -------------------- */
+/* --- writing: add hands the value over; texts are copied; a NULL text adds null
+ * -------------------- */
 
 void json_add(Json *object, const char *name, Json *value);
 void json_add_text(Json *object, const char *name, const char *text);

@@ -22,7 +22,8 @@ typedef enum {
 typedef enum {
     LOG_FORMAT_TEXT,    /* 2026-11-24 06:51:00.123 - keylime.verifier - INFO - message */
     LOG_FORMAT_JSON,    /* one JSON object a line */
-    LOG_FORMAT_JOURNAL, /* <6>keylime.verifier: message; chosen by itself when stderr is the journal */
+    LOG_FORMAT_JOURNAL, /* <6>keylime.verifier: message; chosen by itself when stderr is the journal
+                         */
 } LogFormat;
 
 /* Where lines go: stdout for the tenant, stderr for the rest. Call once, before threads start. */

@@ -34,8 +34,8 @@ void secret_free_text(char *text)
     g_free(text);
 }
 
-/* One-shot digests of OpenSSL 3 look the algorithm up by name on every call; fetched once, they cost
- * only the hash. */
+/* One-shot digests of OpenSSL 3 look the algorithm up by name on every call; fetched once, they
+ * cost only the hash. */
 static const EVP_MD *fetched(const char *name, gsize *once)
 {
     if (g_once_init_enter(once)) {
