@@ -25,6 +25,8 @@ typedef struct {
     Bytes certified_name, certified_qualified_name;
 } TpmAttest;
 
+/* "\xffTCG": a TPM signs this prefix with a restricted key only in structures of its own making. */
+#define TPM_ATTEST_MAGIC 0xFF544347u
 #define TPM_ATTEST_CERTIFY 0x8017
 #define TPM_ATTEST_QUOTE 0x8018
 
