@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keylime_tenant's command line: upstream's options (tenant-and-management-api §2.3) in one table,
+ * and the rules among them. Nothing here talks to a server.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Texts borrow from argv; NULL = not given. */
+typedef struct {
+    const char *command;
+    bool push_model;
+    const char *target_host, *target_port, *cv_target_host;
+    const char *registrar_host, *registrar_port;
+    const char *verifier_host, *verifier_port, *verifier_id;
+    bool no_verifier_check;
+    const char *agent_id;
+    const char *tpm_policy;
+    const char *agent_api_version, *supported_version;
+    /* payloads: pull model only */
+    const char *file, *key, *payload, *cert, *include;
+    bool verify;
+    /* runtime and measured-boot policies */
+    const char *runtime_policy, *runtime_policy_name, *runtime_policy_url, *runtime_policy_checksum;
+    const char *runtime_policy_sig_key;
+    const char *mb_policy, *mb_policy_name;
+    const char *allowlist, *allowlist_url, *allowlist_name, *exclude;
+    const char *signature_key;
+    /* ours */
+    bool json, help, version, check_config;
+} Arguments;
+
+#define ARGUMENTS_ERROR (arguments_error_quark())
+GQuark arguments_error_quark(void);
+
+/* Strict, with argparse's habits: `-u ID`, `--uuid ID`, `--uuid=ID`, unambiguous abbreviations of
+ * long options. False: a usage error (exit status 2). */
+bool arguments_parse(int argc, char **argv, Arguments *out, GError **error);
+/* The rules among options; false: a usage error. */
+bool arguments_check(const Arguments *arguments, GError **error);
+void arguments_print_help(FILE *out);

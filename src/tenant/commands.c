@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tenant/commands.h"
+
+#define LOG_NAME "keylime.tenant"
+#include "base/log.h"
+
+G_DEFINE_QUARK(tenant - error - quark, tenant_error)
+
+bool tenant_fail(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, TENANT_ERROR, 0, message);
+    return false;
+}
+
+void tenant_print(const Tenant *tenant, const char *heading, Json *value)
+{
+    g_autofree char *text = json_to_python_text(value);
+    if (tenant->arguments->json)
+        printf("%s\n", text);
+    else
+        log_info("%s\n%s", heading, text);
+}
+
+static bool tenant_status(Tenant *tenant, GError **error)
+{
+    return tenant_regstatus(tenant, error) && tenant_cvstatus(tenant, error);
+}
+
+const TenantCommand tenant_commands[] = {
+    {"add", tenant_add, true, "enrol a registered agent at the verifier"},
+    {"update", tenant_update, true, "replace an agent's enrolment in one step"},
+    {"delete", tenant_delete, true, "remove an agent from the verifier"},
+    {"reactivate", tenant_reactivate, true, "clear FAIL, or start a stopped agent again"},
+    {"cvstatus", tenant_cvstatus, true, "what the verifier knows of an agent"},
+    {"regstatus", tenant_regstatus, true, "what the registrar knows of an agent"},
+    {"status", tenant_status, true, "both"},
+    {"cvlist", tenant_cvlist, false, "agents of the verifier"},
+    {"bulkinfo", tenant_bulkinfo, false, "records of all agents of the verifier"},
+    {"reglist", tenant_reglist, false, "agents of the registrar"},
+    {"regdelete", tenant_regdelete, true, "remove an agent from the registrar"},
+    {0},
+};

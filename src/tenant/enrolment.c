@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* add and update (tenant-and-management-api §2.9, §2.10; decisions D20, D101, D103). */
+#define LOG_NAME "keylime.tenant"
+#include "base/log.h"
+#include "tenant/commands.h"
+#include "tenant/endorsement_check.h"
+#include "tenant/policy_option.h"
+
+#include <math.h>
+#include <string.h>
+
+static Json *list_option(const Tenant *tenant, const char *name)
+{
+    return json_new_texts(config_list(tenant->config, NULL, name));
+}
+
+static const char *agent_version(const Tenant *tenant)
+{
+    const Arguments *arguments = tenant->arguments;
+    if (arguments->supported_version)
+        log_warning("--supported-version is deprecated, use --agent-api-version");
+    const char *version = arguments->agent_api_version   ? arguments->agent_api_version
+                          : arguments->supported_version ? arguments->supported_version
+                                                         : "2.6";
+    log_info("Using API version %s for agent communication", version);
+    return version;
+}
+
+static void add_member(Json *request, const char *name, Json *record, const char *record_name)
+{
+    Json *value = json_member(record, record_name);
+    json_add(request, name, value ? json_object_get(value) : NULL);
+}
+
+/* Every key that an upstream verifier demands, in upstream's order (§2.10). */
+static Json *enrolment_request(Tenant *tenant, Json *record, const char *tpm_policy)
+{
+    const Arguments *arguments = tenant->arguments;
+    Json *request = json_object_new_object();
+    json_add_null(request, "v");
+    if (arguments->target_host || arguments->cv_target_host)
+        json_add_text(request, "cloudagent_ip",
+                      arguments->cv_target_host ? arguments->cv_target_host
+                                                : arguments->target_host);
+    else
+        add_member(request, "cloudagent_ip", record, "ip");
+    if (arguments->target_port)
+        json_add_text(request, "cloudagent_port", arguments->target_port);
+    else
+        add_member(request, "cloudagent_port", record, "port");
+    json_add_text(request, "verifier_ip", server_host(tenant->verifier));
+    json_add_text(request, "verifier_port", server_port(tenant->verifier));
+    json_add_text(request, "tpm_policy", tpm_policy);
+    json_add_text(request, "runtime_policy", "");
+    json_add_text(request, "runtime_policy_name", "");
+    json_add_text(request, "runtime_policy_key", "");
+    json_add_null(request, "mb_policy");
+    json_add_text(request, "mb_policy_name", "");
+    json_add_text(request, "ima_sign_verification_keys", "");
+    json_add_text(request, "metadata", "{}");
+    json_add_text(request, "revocation_key", "");
+    json_add(request, "accept_tpm_hash_algs", list_option(tenant, "accept_tpm_hash_algs"));
+    json_add(request, "accept_tpm_encryption_algs",
+             list_option(tenant, "accept_tpm_encryption_algs"));
+    json_add(request, "accept_tpm_signing_algs", list_option(tenant, "accept_tpm_signing_algs"));
+    add_member(request, "ak_tpm", record, "aik_tpm");
+    add_member(request, "mtls_cert", record, "mtls_cert");
+    json_add_text(request, "supported_version", agent_version(tenant));
+    return request;
+}
+
+char *agent_words(const Tenant *tenant, Json *record)
+{
+    const char *host = tenant->arguments->target_host ? tenant->arguments->target_host
+                                                      : json_member_text(record, "ip");
+    gint64 number = 0;
+    json_member_int(record, "port", true, &number);
+    g_autofree char *registered_port = g_strdup_printf("%" G_GINT64_FORMAT, number);
+    const char *port =
+        tenant->arguments->target_port ? tenant->arguments->target_port : registered_port;
+    return host ? g_strdup_printf("Agent %s (%s:%s)", tenant->agent_id, host, port)
+                : g_strdup_printf("Agent %s", tenant->agent_id);
+}
+
+/* Everything that must be right before the verifier hears of it. New reference; *words as
+ * agent_words(). */
+static Json *prepare(Tenant *tenant, char **words, GError **error)
+{
+    g_autofree char *absent = NULL;
+    g_autoptr(Json) record = registrar_record(tenant, &absent, error);
+    if (!record) {
+        if (absent)
+            /* The stray $ is upstream's; scripts have it in their patterns. */
+            tenant_fail(
+                error,
+                "Agent $%s data not found in the Registrar. Check that the agent is running and "
+                "that its log says \"SUCCESS: Agent ... activated\".",
+                tenant->agent_id);
+        return NULL;
+    }
+    g_autofree char *mask = NULL;
+    g_autofree char *policy = policy_option_read(tenant->arguments->tpm_policy, &mask, error);
+    if (!policy)
+        return NULL;
+    log_write("keylime.cli.policies", LOG_LEVEL_INFO, "TPM PCR Mask from policy is %s", mask);
+    if (!endorsement_check(tenant->config, tenant->agent_id, record, error))
+        return NULL;
+    *words = agent_words(tenant, record);
+    return enrolment_request(tenant, record, policy);
+}
+
+static double retry_delay(const Tenant *tenant, gint64 attempt)
+{
+    double interval = fabs(config_real(tenant->config, NULL, "retry_interval"));
+    bool exponential = config_bool(tenant->config, NULL, "exponential_backoff") && interval > 1;
+    return exponential ? pow(interval, (double)attempt) : interval;
+}
+
+/* The verifier has said yes; see it there. */
+static bool confirm(Tenant *tenant, const char *words, GError **error)
+{
+    gint64 most = config_int(tenant->config, NULL, "max_retries");
+    g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
+    for (gint64 attempt = 0;; attempt++) {
+        g_autoptr(ServerAnswer) answer =
+            server_send(tenant->verifier, "GET", NULL, path, NULL, error);
+        if (!answer)
+            return false;
+        if (answer->code == 200) {
+            g_autoptr(Json) by_id = json_object_new_object();
+            json_object_object_del(server_results(answer), "operational_state");
+            json_add(by_id, tenant->agent_id, json_object_get(server_results(answer)));
+            g_autofree char *heading =
+                g_strdup_printf("Agent Info from %s:", server_words(tenant->verifier));
+            tenant_print(tenant, heading, by_id);
+            log_info("%s added to %s after %" G_GINT64_FORMAT " tries", words,
+                     server_words(tenant->verifier), attempt);
+            return true;
+        }
+        if (attempt >= most)
+            return tenant_fail(error, "%s does not show %s after %" G_GINT64_FORMAT " tries",
+                               server_words(tenant->verifier), words, attempt);
+        g_usleep((gulong)(retry_delay(tenant, attempt) * G_USEC_PER_SEC));
+    }
+}
+
+static bool judge_post(Tenant *tenant, const ServerAnswer *answer, const char *words,
+                       GError **error)
+{
+    if (answer->status == 200)
+        return confirm(tenant, words, error);
+    if (answer->status == 409)
+        return tenant_fail(error,
+                           "%s responded indicating a conflict for agent %s. Run \"delete\" or "
+                           "\"update\" first.",
+                           server_words(tenant->verifier), words);
+    if (answer->status == 503 || answer->status == 504)
+        return tenant_fail(error, "%s is overloaded or unavailable (%u); try again",
+                           server_words(tenant->verifier), answer->status);
+    log_error("Response code %" G_GINT64_FORMAT ": %s", answer->code, answer->text);
+    return tenant_fail(error, "POST command response: %u Unexpected response from %s: %s",
+                       answer->status, server_words(tenant->verifier), answer->raw);
+}
+
+static bool post(Tenant *tenant, Json *request, const char *words, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
+    g_autoptr(ServerAnswer) answer =
+        server_send(tenant->verifier, "POST", NULL, path, request, error);
+    return answer && judge_post(tenant, answer, words, error);
+}
+
+bool tenant_add(Tenant *tenant, GError **error)
+{
+    g_autofree char *words = NULL;
+    g_autoptr(Json) request = prepare(tenant, &words, error);
+    return request && post(tenant, request, words, error);
+}
+
+/* Not atomic, but all that an upstream verifier offers: everything local has been checked before.
+ */
+static bool delete_and_post(Tenant *tenant, Json *request, const char *words, GError **error)
+{
+    if (!tenant_delete(tenant, error) || !post(tenant, request, words, error)) {
+        g_prefix_error(error, "update failed half-way, %s may now be not enrolled: ", words);
+        return false;
+    }
+    return true;
+}
+
+bool tenant_update(Tenant *tenant, GError **error)
+{
+    g_autofree char *words = NULL;
+    g_autoptr(Json) request = prepare(tenant, &words, error);
+    if (!request)
+        return false;
+    g_autoptr(Json) document = json_object_new_object();
+    Json *data = json_object_new_object();
+    json_add_text(data, "type", "agent");
+    json_add_text(data, "id", tenant->agent_id);
+    json_add(data, "attributes", json_object_get(request));
+    json_add(document, "data", data);
+    g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
+    g_autoptr(ServerAnswer) answer =
+        server_send(tenant->verifier, "PATCH", "3.0", path, document, error);
+    if (!answer)
+        return false;
+    if (answer->status == 404 || answer->status == 405 || answer->status == 500)
+        return delete_and_post(tenant, request, words, error);
+    if (answer->status != 200)
+        return tenant_fail(error, "%s refused the update of %s: %u %s; nothing was changed",
+                           server_words(tenant->verifier), words, answer->status, answer->text);
+    log_info("%s updated on %s", words, server_words(tenant->verifier));
+    return confirm(tenant, words, error);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tenant/explain.h"
+
+#define LOG_NAME "keylime.tenant"
+#include "base/log.h"
+#include "base/timestamp.h"
+
+/* A long list of failures is in the --json output of the attestation; a person reads the first
+ * ones. */
+#define SHOWN_FAILURES 10
+
+static char *seconds_ago(Json *record, const char *member)
+{
+    gint64 at = 0;
+    if (!json_member_int(record, member, false, &at) || at == 0)
+        return g_strdup("never");
+    return g_strdup_printf("%" G_GINT64_FORMAT " s ago", timestamp_now() / TIMESTAMP_SECOND - at);
+}
+
+/* The latest attestation as the v3 API shows it: `data` of the answer; new reference or NULL. */
+static Json *latest_attestation(Server *verifier, const char *agent_id)
+{
+    g_autofree char *path = g_strdup_printf("/agents/%s/attestations/latest", agent_id);
+    g_autoptr(ServerAnswer) answer = server_send(verifier, "GET", "3.0", path, NULL, NULL);
+    Json *data = answer ? json_member(answer->body, "data") : NULL;
+    return data ? json_object_get(data) : NULL;
+}
+
+static void explain_quote(const char *index, Json *item)
+{
+    Json *parameters = json_member(item, "chosen_parameters");
+    Json *meta = json_member(json_member(item, "data"), "meta");
+    const char *bank = json_member_text(parameters, "hash_algorithm");
+    const char *scheme = json_member_text(parameters, "signature_scheme");
+    const char *challenge = json_member_text(parameters, "challenge");
+    Json *pcrs = bank ? json_member(json_member(meta, "pcrs"), bank) : NULL;
+    if (!scheme || !challenge || !json_object_is_type(pcrs, json_type_object))
+        return;
+    log_info("  attestation %s: TPM quote, signed %s/%s by the attestation key over nonce %s",
+             index, scheme, bank, challenge);
+    json_object_object_foreach (pcrs, pcr, value)
+        log_info("    PCR %s (%s) = %s", pcr, bank, json_object_get_string(value));
+    Json *clock = json_member(meta, "clock_info");
+    gint64 ticks, resets;
+    if (json_member_int(clock, "clock", false, &ticks) &&
+        json_member_int(clock, "reset_count", false, &resets))
+        log_info("    TPM clock %" G_GINT64_FORMAT " ms, %" G_GINT64_FORMAT " resets", ticks,
+                 resets);
+}
+
+static void explain_evidence(Json *attestation)
+{
+    const char *index = json_member_text(attestation, "id");
+    Json *evidence =
+        json_member_of_type(json_member(attestation, "attributes"), "evidence", json_type_array);
+    size_t count = evidence ? json_object_array_length(evidence) : 0;
+    for (size_t i = 0; i < count; i++) {
+        Json *item = json_object_array_get_idx(evidence, i);
+        if (g_strcmp0(json_member_text(item, "evidence_type"), "tpm_quote") == 0)
+            explain_quote(index ? index : "?", item);
+    }
+}
+
+static void explain_failures(Json *attestation)
+{
+    Json *failures =
+        json_member_of_type(json_member(attestation, "attributes"), "failures", json_type_array);
+    size_t count = failures ? json_object_array_length(failures) : 0;
+    for (size_t i = 0; i < MIN(count, SHOWN_FAILURES); i++) {
+        Json *failure = json_object_array_get_idx(failures, i);
+        const char *message = json_member_text(json_member(failure, "context"), "message");
+        const char *event = json_member_text(failure, "event_id");
+        log_info("  failure: %s (%s)", message ? message : "no details", event ? event : "?");
+    }
+    if (count > SHOWN_FAILURES)
+        log_info("  and %zu more failures", count - SHOWN_FAILURES);
+}
+
+void explain_status(Server *verifier, const char *agent_id, Json *record)
+{
+    const char *status = json_member_text(record, "attestation_status");
+    if (!status)
+        return;
+    gint64 count = 0;
+    json_member_int(record, "attestation_count", false, &count);
+    g_autofree char *last = seconds_ago(record, "last_received_quote");
+    g_autofree char *passed = seconds_ago(record, "last_successful_attestation");
+    log_info("Attestation status of agent %s: %s (%" G_GINT64_FORMAT
+             " passed, last one %s; last evidence %s)",
+             agent_id, status, count, passed, last);
+    g_autoptr(Json) attestation = latest_attestation(verifier, agent_id);
+    explain_evidence(attestation);
+    if (g_str_equal(status, "FAIL")) {
+        explain_failures(attestation);
+        log_info("  after the cause is mended: keylime_tenant -c reactivate -u %s", agent_id);
+    } else if (g_str_equal(status, "TIMEOUT")) {
+        log_info(
+            "  the agent has been silent; it recovers by itself with its next passed attestation");
+    } else if (g_str_equal(status, "PENDING")) {
+        log_info("  no attestation has been judged yet; see the agent's log if this lasts");
+    }
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tenant/options.h"
+
+#define TENANT_OPTION(name_, type_, default_, help_)                                               \
+    .section = "tenant", .name = name_, .type = type_, .default_text = default_, .help = help_
+
+static const Option options[] = {
+    {TENANT_OPTION("version", OPTION_TEXT, "2.6", "Version of the file's format.")},
+    {TENANT_OPTION("verifier_ip", OPTION_TEXT, "127.0.0.1", "Address or name of the verifier.")},
+    {TENANT_OPTION("verifier_port", OPTION_INT, "8881", "Port of the verifier."), .minimum = 1,
+     .maximum = 65535},
+    {TENANT_OPTION("registrar_ip", OPTION_TEXT, "127.0.0.1", "Address or name of the registrar.")},
+    {TENANT_OPTION("registrar_port", OPTION_INT, "8891", "HTTPS port of the registrar."),
+     .minimum = 1, .maximum = 65535},
+    {TENANT_OPTION(
+        "tls_dir", OPTION_TEXT, "default",
+        "Directory of the tenant's certificate; default = cv_ca in the work directory.")},
+    {TENANT_OPTION("client_key", OPTION_TEXT, "default", "Key of the tenant's certificate.")},
+    {TENANT_OPTION("client_key_password", OPTION_TEXT, "", "Its password, if it has one."),
+     .secret = true},
+    {TENANT_OPTION("client_cert", OPTION_TEXT, "default", "The tenant's certificate.")},
+    {TENANT_OPTION("trusted_server_ca", OPTION_LIST, "default",
+                   "CA certificates that verifier and registrar are checked against.")},
+    {TENANT_OPTION("tls_check_hostnames", OPTION_BOOL, "True",
+                   "Whether a server's certificate must name the host that is asked.")},
+    {TENANT_OPTION("tpm_cert_store", OPTION_TEXT, "/var/lib/keylime/tpm_cert_store",
+                   "Directory of the TPM vendors' CA certificates (*.pem).")},
+    {TENANT_OPTION("require_ek_cert", OPTION_BOOL, "True",
+                   "Whether an agent's EK certificate must chain to tpm_cert_store.")},
+    {TENANT_OPTION("ek_check_script", OPTION_TEXT, "",
+                   "Program that must exit 0 for the EK to be accepted.")},
+    {TENANT_OPTION("accept_tpm_hash_algs", OPTION_LIST, "['sha512', 'sha384', 'sha256']",
+                   "Hash algorithms that an agent may use.")},
+    {TENANT_OPTION("accept_tpm_encryption_algs", OPTION_LIST, "['ecc', 'rsa']",
+                   "Key types that an agent may use.")},
+    {TENANT_OPTION("accept_tpm_signing_algs", OPTION_LIST, "['rsassa', 'rsapss', 'ecdsa']",
+                   "Signature schemes that an agent may use.")},
+    {TENANT_OPTION("exponential_backoff", OPTION_BOOL, "True",
+                   "Whether the wait between tries grows exponentially.")},
+    {TENANT_OPTION("retry_interval", OPTION_REAL, "2", "Seconds, or the base of the growth."),
+     .minimum = 0, .maximum = 3600},
+    {TENANT_OPTION("max_retries", OPTION_INT, "5", "Tries before giving up."), .minimum = 0,
+     .maximum = 1000},
+    {TENANT_OPTION("request_timeout", OPTION_REAL, "60", "Seconds to wait for a server."),
+     .minimum = 0.1, .maximum = 86400},
+    {TENANT_OPTION("enable_agent_mtls", OPTION_BOOL, "True", "Pull model."), .dead = true},
+    {TENANT_OPTION("max_payload_size", OPTION_INT, "1048576", "Pull model."), .dead = true},
+    {TENANT_OPTION("mb_refstate", OPTION_TEXT, "",
+                   "Measured-boot policy of --mb-policy default; not judged by this version."),
+     .dead = true},
+    {0},
+};
+
+const ConfigSchema tenant_schema = {
+    .component = "tenant",
+    .format = CONFIG_INI,
+    .options = options,
+    .program = "keylime_tenant",
+    .summary = "Enrol, watch and remove the agents of a Keylime verifier in push mode.",
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A server the tenant talks to: address, TLS connection, API version (tenant-and-management-api
+ * §2.5, §2.6), and answers in the v2 envelope.
+ */
+#pragma once
+
+#include "http/client.h"
+#include "pki/tls.h"
+
+typedef struct Server Server;
+
+typedef struct {
+    const char *kind; /* "verifier" or "registrar", as in upstream's log lines */
+    const char *host, *port;
+    const TlsFiles *tls;
+    bool check_hostnames;
+    double timeout; /* seconds */
+} ServerSettings;
+
+Server *server_new(const ServerSettings *settings, GError **error);
+void server_free(Server *server);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
+
+const char *server_host(const Server *server);
+const char *server_port(const Server *server);
+/* "Verifier (127.0.0.1:8881)"; borrowed. */
+const char *server_words(const Server *server);
+
+typedef struct {
+    unsigned status; /* of HTTP */
+    gint64 code;     /* body member `code`; the HTTP status where the body has none */
+    char *text;      /* body member `status`, or the error's detail, or "" */
+    Json *body;      /* may be NULL */
+    char *raw;       /* body as text */
+} ServerAnswer;
+void server_answer_free(ServerAnswer *answer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ServerAnswer, server_answer_free)
+
+/*
+ * `path` below the version prefix ("/agents/ID"). `version` NULL: the negotiated 2.x, found out
+ * before the first request. `body` is not taken over. Errors name the URL and the cause.
+ */
+ServerAnswer *server_send(Server *server, const char *method, const char *version, const char *path,
+                          Json *body, GError **error);
+/* Member `results` of the body; borrowed, NULL when absent. */
+Json *server_results(const ServerAnswer *answer);

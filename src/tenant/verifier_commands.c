@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that ask the verifier about agents it has (tenant-and-management-api §2.7, §2.11). */
+#define LOG_NAME "keylime.tenant"
+#include "base/log.h"
+#include "tenant/commands.h"
+#include "tenant/explain.h"
+#include "tenant/python_text.h"
+
+/* tenant-and-management-api §5.2 */
+static const char *const operational_states[] = {
+    "Registered",
+    "Start",
+    "Saved",
+    "Get Quote",
+    "Get Quote (retry)",
+    "Provide V",
+    "Provide V (retry)",
+    "Failed",
+    "Terminated",
+    "Invalid Quote",
+    "Tenant Quote Failed",
+};
+
+/* The record as people read it: state by name; left out where --push-model says that it means
+ * nothing. `null_text` stands for a state of null. New reference. */
+static Json *readable_record(Json *record, bool without_state, const char *null_text)
+{
+    Json *readable = json_object_new_object();
+    json_object_object_foreach (record, name, value) {
+        if (g_strcmp0(name, "operational_state") != 0) {
+            json_add(readable, name, json_object_get(value));
+        } else if (!without_state) {
+            gint64 state = -1;
+            bool known = json_member_int(record, name, false, &state) && state >= 0 &&
+                         state < (gint64)G_N_ELEMENTS(operational_states);
+            if (known)
+                json_add_text(readable, name, operational_states[state]);
+            else
+                json_add(readable, name, value ? json_object_get(value) : json_new_text(null_text));
+        }
+    }
+    return readable;
+}
+
+static ServerAnswer *ask_for_agent(Tenant *tenant, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
+    return server_send(tenant->verifier, "GET", NULL, path, NULL, error);
+}
+
+static void print_record(Tenant *tenant, Json *record)
+{
+    g_autoptr(Json) by_id = json_object_new_object();
+    json_add(by_id, tenant->agent_id, readable_record(record, tenant->arguments->push_model, NULL));
+    g_autofree char *heading =
+        g_strdup_printf("Agent Info from %s:", server_words(tenant->verifier));
+    tenant_print(tenant, heading, by_id);
+}
+
+static bool fail_answer(Tenant *tenant, const char *what, const ServerAnswer *answer,
+                        GError **error)
+{
+    return tenant_fail(error, "%s: %s answered %u: %s", what, server_words(tenant->verifier),
+                       answer->status, *answer->text ? answer->text : answer->raw);
+}
+
+bool tenant_cvstatus(Tenant *tenant, GError **error)
+{
+    g_autoptr(ServerAnswer) answer = ask_for_agent(tenant, error);
+    if (!answer)
+        return false;
+    if (answer->status == 404) {
+        log_info("Verifier at %s with Port %s does not have agent %s.",
+                 server_host(tenant->verifier), server_port(tenant->verifier), tenant->agent_id);
+        return tenant_fail(error, "Agent %s does not exist on %s.", tenant->agent_id,
+                           server_words(tenant->verifier));
+    }
+    if (answer->status != 200)
+        return fail_answer(tenant, "status of the agent", answer, error);
+    print_record(tenant, server_results(answer));
+    explain_status(tenant->verifier, tenant->agent_id, server_results(answer));
+    return true;
+}
+
+bool tenant_cvlist(Tenant *tenant, GError **error)
+{
+    const char *filter = tenant->arguments->verifier_id;
+    g_autofree char *encoded = g_uri_escape_string(filter ? filter : "", NULL, FALSE);
+    g_autofree char *path = g_strdup_printf("/agents/?verifier=%s", encoded);
+    g_autoptr(ServerAnswer) answer = server_send(tenant->verifier, "GET", NULL, path, NULL, error);
+    if (!answer)
+        return false;
+    if (answer->status != 200)
+        return fail_answer(tenant, "list of agents", answer, error);
+    g_autofree char *text = python_repr(answer->body);
+    log_info("From verifier %s port %s retrieved: \"%s\"\n", server_host(tenant->verifier),
+             server_port(tenant->verifier), text);
+    g_autofree char *heading =
+        g_strdup_printf("Agent list from %s retrieved: ", server_words(tenant->verifier));
+    tenant_print(tenant, heading, server_results(answer));
+    return true;
+}
+
+bool tenant_bulkinfo(Tenant *tenant, GError **error)
+{
+    const char *filter = tenant->arguments->verifier_id;
+    g_autofree char *encoded = g_uri_escape_string(filter ? filter : "", NULL, FALSE);
+    g_autofree char *path = g_strdup_printf("/agents/?bulk=True&verifier=%s", encoded);
+    g_autoptr(ServerAnswer) answer = server_send(tenant->verifier, "GET", NULL, path, NULL, error);
+    if (!answer)
+        return false;
+    if (answer->status != 200 || !json_object_is_type(server_results(answer), json_type_object))
+        return fail_answer(tenant, "records of all agents", answer, error);
+    g_autoptr(Json) readable = json_object_new_object();
+    json_object_object_foreach (server_results(answer), id, record)
+        json_add(readable, id, readable_record(record, false, "Not applicable (Push Mode)"));
+    tenant_print(tenant, "Bulk Agent Info:", readable);
+    return true;
+}
+
+/* The look before a change that -nvc leaves out. *absent: the verifier has no such agent. */
+static bool look_first(Tenant *tenant, bool *absent, GError **error)
+{
+    *absent = false;
+    if (tenant->arguments->no_verifier_check)
+        return true;
+    g_autoptr(ServerAnswer) answer = ask_for_agent(tenant, error);
+    if (!answer)
+        return false;
+    *absent = answer->status == 404;
+    if (answer->status == 200)
+        print_record(tenant, server_results(answer));
+    return *absent || answer->status == 200 ||
+           fail_answer(tenant, "record of the agent", answer, error);
+}
+
+bool tenant_reactivate(Tenant *tenant, GError **error)
+{
+    bool absent;
+    if (!look_first(tenant, &absent, error))
+        return false;
+    if (absent)
+        return tenant_fail(error, "Agent %s does not exist on %s.", tenant->agent_id,
+                           server_words(tenant->verifier));
+    g_autofree char *path = g_strdup_printf("/agents/%s/reactivate", tenant->agent_id);
+    g_autoptr(ServerAnswer) answer = server_send(tenant->verifier, "PUT", NULL, path, NULL, error);
+    if (!answer)
+        return false;
+    if (answer->status != 200)
+        return fail_answer(tenant, "reactivation", answer, error);
+    log_info("Agent %s re-activated", tenant->agent_id);
+    log_info("Agent %s re-activated", tenant->agent_id);
+    return true;
+}
+
+bool tenant_delete(Tenant *tenant, GError **error)
+{
+    bool absent;
+    if (!look_first(tenant, &absent, error))
+        return false;
+    if (absent) {
+        log_info("The Agent %s is deleted from %s", tenant->agent_id,
+                 server_words(tenant->verifier));
+        return true;
+    }
+    g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
+    g_autoptr(ServerAnswer) answer =
+        server_send(tenant->verifier, "DELETE", NULL, path, NULL, error);
+    if (!answer)
+        return false;
+    if (answer->code == 404) {
+        log_info("Agent %s is already absent from the CV", tenant->agent_id);
+        return true;
+    }
+    if (answer->code != 200)
+        return fail_answer(tenant, "deletion", answer, error);
+    log_info("Agent %s deleted from the CV", tenant->agent_id);
+    log_info("The registrar still knows agent %s; keylime_tenant -c regdelete -u %s removes it "
+             "there too",
+             tenant->agent_id, tenant->agent_id);
+    return true;
+}
