@@ -54,7 +54,7 @@ char *policy_option_read(const char *text, char **mask_text, GError **error)
     g_autoptr(Json) posted = json_object_new_object();
     unsigned mask = 0;
     json_object_object_foreach (given, key, value) {
-        unsigned pcr;
+        unsigned pcr = 0;
         if (!check_pcr(key, &pcr, error))
             return NULL;
         Json *values = lower_values(key, value, error);
