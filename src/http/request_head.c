@@ -227,6 +227,10 @@ HeadOutcome request_head_parse(Bytes input, size_t *scanned, RequestHead *head, 
     size_t start = 0;
     while (start < 4 && input.size >= start + 2 && memcmp(input.data + start, "\r\n", 2) == 0)
         start += 2;
+    /* A TLS hello, or anything else that is no HTTP, is answered at once instead of waited for. */
+    if (input.size > start && !strchr("\r", input.data[start]) &&
+        !g_ascii_isalpha(input.data[start]))
+        return bad(error, 400, "This is no HTTP request");
     /* The blank line may have begun in what was looked through before. */
     size_t from = MAX(start, *scanned > 3 ? *scanned - 3 : 0);
     const uint8_t *end =

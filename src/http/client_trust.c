@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define LOG_NAME "keylime.web"
+#include "http/client_trust.h"
+
+#include "base/log.h"
+#include "http/client.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SUBJECTS_SHOWN 3
+
+struct ClientTrust {
+    char *path;
+    GBytes *bundle;
+    char *subjects;
+    struct stat seen; /* of the file when it was read */
+};
+
+/* --- texts of certificates
+ * ------------------------------------------------------------------------- */
+
+static char *text_of_bio(BIO *bio)
+{
+    char *data;
+    long size = BIO_get_mem_data(bio, &data);
+    char *text = g_strndup(data, (gsize)MAX(size, 0));
+    BIO_free(bio);
+    return g_utf8_validate(text, -1, NULL) ? text : (g_free(text), g_strdup("(unreadable)"));
+}
+
+static char *name_text(const X509_NAME *name)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    X509_NAME_print_ex(bio, name, 0,
+                       (XN_FLAG_RFC2253 | ASN1_STRFLGS_UTF8_CONVERT) &
+                           ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
+    return text_of_bio(bio);
+}
+
+static char *time_text(const ASN1_TIME *time)
+{
+    struct tm parts;
+    if (ASN1_TIME_to_tm(time, &parts) != 1)
+        return g_strdup("(unreadable)");
+    char text[64];
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+    return g_strdup(text);
+}
+
+static void append_name(GString *out, const GENERAL_NAME *name)
+{
+    int type;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+    const unsigned char *data = ASN1_STRING_get0_data(value);
+    int size = ASN1_STRING_length(value);
+    char address[INET6_ADDRSTRLEN];
+    const char *separator = out->len ? ", " : "";
+    if (type == GEN_DNS) {
+        g_autofree char *dns = g_strndup((const char *)data, (gsize)size);
+        g_autofree char *safe = g_strescape(dns, NULL);
+        g_string_append_printf(out, "%sDNS %s", separator, safe);
+    } else if (type == GEN_IPADD && (size == 4 || size == 16) &&
+               inet_ntop(size == 4 ? AF_INET : AF_INET6, data, address, sizeof address)) {
+        g_string_append_printf(out, "%sIP %s", separator, address);
+    }
+}
+
+static char *alternative_names(X509 *certificate)
+{
+    GString *out = g_string_new(NULL);
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        int type;
+        GENERAL_NAME_get0_value(name, &type);
+        if (type == GEN_DNS || type == GEN_IPADD)
+            append_name(out, name);
+    }
+    GENERAL_NAMES_free(names);
+    return g_string_free(out, FALSE);
+}
+
+/* --- the bundle
+ * ------------------------------------------------------------------------------------ */
+
+/* Subjects of the certificates in a PEM text; NULL when there is none. */
+static char *read_subjects(GBytes *bundle)
+{
+    gsize size;
+    const void *data = g_bytes_get_data(bundle, &size);
+    if (size == 0 || size > G_MAXINT)
+        return NULL;
+    BIO *bio = BIO_new_mem_buf(data, (int)size);
+    GString *subjects = g_string_new(NULL);
+    unsigned count = 0;
+    X509 *certificate;
+    while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        if (count++ < SUBJECTS_SHOWN) {
+            g_autofree char *subject = name_text(X509_get_subject_name(certificate));
+            g_string_append_printf(subjects, "%s%s", subjects->len ? "; " : "", subject);
+        }
+        X509_free(certificate);
+    }
+    ERR_clear_error(); /* the end of a PEM file is an error to OpenSSL */
+    BIO_free(bio);
+    if (count > SUBJECTS_SHOWN)
+        g_string_append_printf(subjects, "; and %u more", count - SUBJECTS_SHOWN);
+    return g_string_free(subjects, count == 0);
+}
+
+static bool load(ClientTrust *trust, GError **error)
+{
+    g_autofree char *content = NULL;
+    gsize size;
+    g_autoptr(GError) reason = NULL;
+    struct stat seen = {0};
+    if (stat(trust->path, &seen) != 0 ||
+        !g_file_get_contents(trust->path, &content, &size, &reason)) {
+        g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CA_FILE,
+                    "cannot read the CA file %s: %s", trust->path,
+                    reason ? reason->message : "no such file");
+        return false;
+    }
+    g_autoptr(GBytes) bundle = g_bytes_new_take(g_steal_pointer(&content), size);
+    char *subjects = read_subjects(bundle);
+    if (!subjects) {
+        g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CA_FILE,
+                    "the CA file %s holds no PEM certificate", trust->path);
+        return false;
+    }
+    g_clear_pointer(&trust->bundle, g_bytes_unref);
+    trust->bundle = g_steal_pointer(&bundle);
+    g_free(trust->subjects);
+    trust->subjects = subjects;
+    trust->seen = seen;
+    return true;
+}
+
+ClientTrust *client_trust_new(const char *path, GError **error)
+{
+    ClientTrust *trust = g_new0(ClientTrust, 1);
+    trust->path = g_strdup(path);
+    if (!load(trust, error))
+        g_clear_pointer(&trust, client_trust_free);
+    return trust;
+}
+
+void client_trust_free(ClientTrust *trust)
+{
+    if (!trust)
+        return;
+    g_free(trust->path);
+    g_clear_pointer(&trust->bundle, g_bytes_unref);
+    g_free(trust->subjects);
+    g_free(trust);
+}
+
+void client_trust_refresh(ClientTrust *trust)
+{
+    struct stat now;
+    if (stat(trust->path, &now) != 0)
+        return; /* gone, or out of reach since privileges were dropped */
+    const struct stat *seen = &trust->seen;
+    if (now.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec && now.st_size == seen->st_size &&
+        now.st_ino == seen->st_ino)
+        return;
+    g_autoptr(GError) error = NULL;
+    if (load(trust, &error)) {
+        log_info("The CA file %s has changed; using the new one", trust->path);
+    } else {
+        trust->seen = now; /* say it once a change */
+        log_warning("The CA file %s has changed, but the old one stays in use: %s", trust->path,
+                    error->message);
+    }
+}
+
+Bytes client_trust_bundle(const ClientTrust *trust)
+{
+    return bytes_of_gbytes(trust->bundle);
+}
+
+const char *client_trust_path(const ClientTrust *trust)
+{
+    return trust->path;
+}
+
+const char *client_trust_subjects(const ClientTrust *trust)
+{
+    return trust->subjects;
+}
+
+/* --- what the server offered
+ * ----------------------------------------------------------------------- */
+
+void offered_certificate_clear(OfferedCertificate *offered)
+{
+    g_free(offered->subject);
+    g_free(offered->issuer);
+    g_free(offered->names);
+    g_free(offered->not_before);
+    g_free(offered->not_after);
+    *offered = (OfferedCertificate){.verify_error = X509_V_OK};
+}
+
+static int context_index(void)
+{
+    static gsize index_plus_one;
+    if (g_once_init_enter(&index_plus_one)) {
+        int index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+        g_once_init_leave(&index_plus_one, (gsize)index + 1);
+    }
+    return (int)index_plus_one - 1;
+}
+
+static void remember(OfferedCertificate *offered, X509 *certificate)
+{
+    int error = offered->verify_error;
+    int depth = offered->depth;
+    offered_certificate_clear(offered);
+    offered->verify_error = error;
+    offered->depth = depth;
+    offered->subject = name_text(X509_get_subject_name(certificate));
+    offered->issuer = name_text(X509_get_issuer_name(certificate));
+    offered->names = alternative_names(certificate);
+    offered->not_before = time_text(X509_get0_notBefore(certificate));
+    offered->not_after = time_text(X509_get0_notAfter(certificate));
+}
+
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    OfferedCertificate *offered = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), context_index());
+    X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    int depth = X509_STORE_CTX_get_error_depth(store);
+    if (!ok) {
+        offered->verify_error = X509_STORE_CTX_get_error(store);
+        offered->depth = depth;
+    }
+    if (certificate && (!ok || depth == 0))
+        remember(offered, certificate);
+    return ok;
+}
+
+void offered_certificate_watch(OfferedCertificate *offered, SSL_CTX *context)
+{
+    SSL_CTX_set_ex_data(context, context_index(), offered);
+    SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_verify);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a client trusts, held in memory so that it outlives the dropping of privileges, and what the
+ * last server offered, for messages that say what is wrong with a certificate (contract C88-C91,
+ * C111).
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+#include <openssl/ssl.h>
+
+typedef struct ClientTrust ClientTrust;
+
+/* Read the PEM bundle. Fails with HTTP_CLIENT_ERROR_CA_FILE and the path when it is missing or
+ * unreadable, or holds no certificate. */
+ClientTrust *client_trust_new(const char *path, GError **error);
+void client_trust_free(ClientTrust *trust);
+
+/* Read the file again if it has changed on disk and is readable; otherwise what was read stays. */
+void client_trust_refresh(ClientTrust *trust);
+Bytes client_trust_bundle(const ClientTrust *trust);
+const char *client_trust_path(const ClientTrust *trust);
+/* "CN=..., O=...; CN=..." of the bundle's certificates, at most three. Borrowed. */
+const char *client_trust_subjects(const ClientTrust *trust);
+
+/* The certificate a server showed, as far as the handshake came. Texts NULL until one was seen. */
+typedef struct {
+    char *subject, *issuer;
+    char *names;                  /* "DNS a, IP b" of the subject alternative names; "" = none */
+    char *not_before, *not_after; /* "2026-11-24 07:00:00 UTC" */
+    int verify_error;             /* X509_V_...; X509_V_OK = none */
+    int depth;                    /* of the certificate with the error */
+} OfferedCertificate;
+void offered_certificate_clear(OfferedCertificate *offered);
+/* Fill `offered` during the handshakes of this context; it must live as long as the context. The
+ * verdict itself stays OpenSSL's. */
+void offered_certificate_watch(OfferedCertificate *offered, SSL_CTX *context);
