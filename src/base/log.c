@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct {
@@ -23,10 +24,21 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"DEBUG", 7},       [LOG_LEVEL_TRACE] = {"TRACE", 7},
 };
 
+bool log_is_journal(int fd)
+{
+    const char *stream = g_getenv("JOURNAL_STREAM");
+    struct stat status;
+    if (!stream || fstat(fd, &status) != 0)
+        return false;
+    g_autofree char *ours =
+        g_strdup_printf("%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(stream, ours) == 0;
+}
+
 void log_open(int fd, LogFormat format, LogLevel level)
 {
     sink.fd = fd;
-    sink.format = format;
+    sink.format = format == LOG_FORMAT_TEXT && log_is_journal(fd) ? LOG_FORMAT_JOURNAL : format;
     log_set_level(level);
 }
 
@@ -82,6 +94,19 @@ static void append_json_line(GString *line, const char *name, LogLevel level, co
     g_string_append(line, text);
 }
 
+/* A peer's text inside a message must not be able to forge a line of the log. */
+static void append_on_one_line(GString *line, const char *message)
+{
+    for (const char *c = message; *c; c++) {
+        if (*c == '\n')
+            g_string_append(line, "\\n");
+        else if (((guchar)*c < 0x20 && *c != '\t') || *c == 0x7f)
+            g_string_append_printf(line, "\\x%02x", (guchar)*c);
+        else
+            g_string_append_c(line, *c);
+    }
+}
+
 static void append_text_line(GString *line, const char *name, LogLevel level, const char *message)
 {
     if (sink.format == LOG_FORMAT_JOURNAL) {
@@ -92,7 +117,7 @@ static void append_text_line(GString *line, const char *name, LogLevel level, co
     }
     if (current_request_id && *current_request_id)
         g_string_append_printf(line, "(reqid=%s) ", current_request_id);
-    g_string_append(line, message);
+    append_on_one_line(line, message);
 }
 
 void log_write(const char *name, LogLevel level, const char *format, ...)

@@ -22,18 +22,23 @@ typedef enum {
 typedef enum {
     LOG_FORMAT_TEXT,    /* 2026-11-24 06:51:00.123 - keylime.verifier - INFO - message */
     LOG_FORMAT_JSON,    /* one JSON object a line */
-    LOG_FORMAT_JOURNAL, /* <6>keylime.verifier: message; chosen by itself when stderr is the journal
-                         */
+    LOG_FORMAT_JOURNAL, /* <6>keylime.verifier: message */
 } LogFormat;
 
-/* Where lines go: stdout for the tenant, stderr for the rest. Call once, before threads start. */
+/*
+ * Where lines go: stdout for the tenant, stderr for the rest. Call once, before threads start. TEXT
+ * becomes JOURNAL by itself when `fd` is the journal, which has its own time stamps.
+ */
 void log_open(int fd, LogFormat format, LogLevel level);
+/* $JOURNAL_STREAM (systemd.exec(5)) names this very stream. */
+bool log_is_journal(int fd);
 /* Change what is written from now on (SIGHUP). */
 void log_set_level(LogLevel level);
 bool log_enabled(LogLevel level);
-/* `error warning warn info debug trace` in any case; false for another word. */
+/* `critical error warning warn info debug trace` in any case; false for another word. */
 bool log_level_from_text(const char *text, LogLevel *out);
 
+/* Control characters of the message are written as \n, \xNN: one event is one line. */
 void log_write(const char *name, LogLevel level, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /* A request id that every line of this thread carries until it is set to NULL (borrowed). */

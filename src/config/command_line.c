@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/command_line.h"
 
+#include "config/logging.h"
+
 #include <string.h>
 
 #define API_VERSIONS "2.0-2.6, 3.0"
@@ -200,6 +202,12 @@ Config *command_line_start(const ConfigSchema *schema, int argc, char **argv, in
     *status = 0;
     if (answer(schema, &line, called))
         return NULL;
+    bool logging = schema->format == CONFIG_TOML ? logging_start_agent(&error)
+                                                 : logging_start(schema->component, &error);
+    if (!logging) {
+        *status = complain(called, error);
+        return NULL;
+    }
     const ConfigOverride *overrides = (const ConfigOverride *)(void *)line.overrides->data;
     g_autoptr(Config) config = config_load(schema, overrides, &error);
     if (!config) {
