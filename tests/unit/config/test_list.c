@@ -31,7 +31,7 @@ static void test_literals(void **state)
     assert_list("\" ['a'] \"", "a");
     assert_list("[ ' a ' ]", "a");
     assert_list("['a' 'b', # note, with comma\n 'c']", "ab|c");
-    assert_list("['it\\'s', \"\\x41\\u00e9\\tz|\\q\", '\\101']", "it's|A\xc3\xa9\tz||\\q|A");
+    assert_list("['it\\'s', \"\\x41\\u00e9\\tz|\\q\", '\\101']", "it's|A\xc3\xa9\tz|\\q|A");
 }
 
 static void test_empty(void **state)
