@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates of IAK and IDevID from files, PEM or DER (push-agent §3.3, registrar-api §8.5). */
+#pragma once
+
+#include "base/bytes.h"
+
+/* DER in *out; NULL there without error when the file does not exist. False: STATE_FILE_ERROR. */
+bool device_certificate_read(const char *path, GBytes **out, GError **error);

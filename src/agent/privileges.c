@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define LOG_NAME "keylime.agent"
+
+#include "agent/privileges.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_RUN_AS "keylime:tss"
+
+void privileges_restrict(void)
+{
+    const struct rlimit none = {0, 0};
+    umask(077);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none); /* tokens and credentials are in memory */
+}
+
+static bool fail(GError **error, const char *run_as, const char *what, const char *remedy)
+{
+    g_set_error(error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED, "[agent] run_as = '%s': %s; %s", run_as,
+                what, remedy);
+    return false;
+}
+
+static bool become(const char *run_as, const struct passwd *user, const struct group *group,
+                   GError **error)
+{
+    g_autofree char *name = g_strdup(user->pw_name);
+    uid_t uid = user->pw_uid;
+    gid_t gid = group->gr_gid;
+    bool done = initgroups(name, gid) == 0 && setresgid(gid, gid, gid) == 0 &&
+                setresuid(uid, uid, uid) == 0;
+    if (!done)
+        return fail(error, run_as, g_strerror(errno), "the agent must be started as root for this");
+    bool back = uid != 0 && (setuid(0) == 0 || geteuid() == 0);
+    if (back || getuid() != uid || geteuid() != uid)
+        return fail(error, run_as, "privileges could not be given up for good",
+                    "start the agent as that user instead");
+    log_info("Dropped privileges to run as %s", run_as);
+    log_info("Running the service as %s...", run_as);
+    return true;
+}
+
+static void warn_root(void)
+{
+    log_error("CRITICAL SECURITY WARNING: Running as root without 'run_as' configured!");
+    log_error("CRITICAL SECURITY WARNING: a mistake in the agent would then be a mistake of root.");
+    log_error(
+        "CRITICAL SECURITY WARNING: set run_as = \"keylime:tss\" in /etc/keylime/agent.conf.");
+}
+
+bool privileges_drop(const char *run_as, GError **error)
+{
+    if (geteuid() != 0) {
+        if (run_as && *run_as)
+            log_warning("run_as = '%s' has no effect: the agent was not started as root", run_as);
+        return true;
+    }
+    if (!run_as)
+        run_as = DEFAULT_RUN_AS;
+    if (*run_as == '\0') {
+        warn_root();
+        return true;
+    }
+    const char *colon = strchr(run_as, ':');
+    g_autofree char *user_name = g_strndup(run_as, (gsize)(colon - run_as));
+    const struct group *group = getgrnam(colon + 1);
+    if (!group)
+        return fail(error, run_as, "there is no such group",
+                    "groupadd --system it, or name another one");
+    const struct passwd *user = getpwnam(user_name);
+    if (!user)
+        return fail(error, run_as, "there is no such user",
+                    "useradd --system --groups tss it, or name another one");
+    return become(run_as, user, group, error);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/remedy.h"
+
+#include "http/client.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How to get the right CA file. */
+static char *copy_command(const PeerNames *names)
+{
+    return g_strdup_printf("scp %s:/var/lib/keylime/cv_ca/cacert.crt %s", names->server,
+                           names->ca_file);
+}
+
+static char *certificate_remedy(const GError *error, const PeerNames *names)
+{
+    if (!names->ca_file)
+        return g_strdup(error->message);
+    g_autofree char *copy = copy_command(names);
+    return g_strdup_printf(
+        "%s; it must verify with option %s (%s); if the %s has another CA, copy its "
+        "certificate: %s",
+        error->message, names->ca_option, names->ca_file, names->server, copy);
+}
+
+/* "owner NAME, mode 0600, needed by user NAME" (contract C120). */
+static char *permissions_text(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return g_strdup("");
+    const struct passwd *entry = getpwuid(status.st_uid);
+    g_autofree char *owner = g_strdup(entry ? entry->pw_name : "?");
+    entry = getpwuid(geteuid());
+    return g_strdup_printf(" (owner %s, mode %04o, must be readable by user %s)", owner,
+                           (unsigned)status.st_mode & 07777, entry ? entry->pw_name : "?");
+}
+
+char *remedy_for_ca_file(const GError *error, const PeerNames *names)
+{
+    if (!names->ca_file)
+        return g_strdup(error->message);
+    g_autofree char *permissions = permissions_text(names->ca_file);
+    g_autofree char *copy = copy_command(names);
+    return g_strdup_printf("%s = %s: %s%s; it must hold the CA certificate of the %s: %s",
+                           names->ca_option, names->ca_file, error->message, permissions,
+                           names->server, copy);
+}
+
+char *remedy_for_transport(const GError *error, const PeerNames *names)
+{
+    if (error->domain != HTTP_CLIENT_ERROR)
+        return g_strdup(error->message);
+    switch ((HttpClientError)error->code) {
+    case HTTP_CLIENT_ERROR_RESOLVE:
+    case HTTP_CLIENT_ERROR_CONNECT:
+        return g_strdup_printf(
+            "Network error (connection failed): %s (check %s, and that the server "
+            "runs and listens there)",
+            error->message, names->url_option);
+    case HTTP_CLIENT_ERROR_TIMEOUT:
+        return g_strdup_printf("Network error (timeout): %s", error->message);
+    case HTTP_CLIENT_ERROR_CERTIFICATE: {
+        g_autofree char *text = certificate_remedy(error, names);
+        return g_strdup_printf("Network error (connection failed): certificate verify failed: %s",
+                               text);
+    }
+    case HTTP_CLIENT_ERROR_TLS:
+        return g_strdup_printf(
+            "Network error (connection failed): %s (no TLS on this port? check the "
+            "port in %s: the verifier's is 8881, the registrar's with TLS 8891)",
+            error->message, names->url_option);
+    default:
+        return g_strdup_printf("Network error: %s", error->message);
+    }
+}
+
+char *remedy_answer_details(Json *body)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    Json *errors = json_member_of_type(body, "errors", json_type_array);
+    size_t count = errors ? json_object_array_length(errors) : 0;
+    for (size_t i = 0; i < count; i++) {
+        Json *item = json_object_array_get_idx(errors, i);
+        const char *detail = json_member_text(item, "detail");
+        const char *pointer = json_member_text(json_member(item, "source"), "pointer");
+        if (!detail)
+            detail = json_member_text(item, "title");
+        if (detail)
+            g_string_append_printf(text, "%s%s%s%s%s", text->len ? "; " : "", detail,
+                                   pointer ? " (" : "", pointer ? pointer : "", pointer ? ")" : "");
+    }
+    const char *status = json_member_text(body, "status");
+    if (text->len == 0 && status)
+        g_string_append(text, status);
+    /* One line, whatever the peer sends. */
+    g_strdelimit(text->str, "\r\n\t", ' ');
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+const char *remedy_answer_code(Json *body)
+{
+    Json *errors = json_member_of_type(body, "errors", json_type_array);
+    bool some = errors && json_object_array_length(errors) > 0;
+    return some ? json_member_text(json_object_array_get_idx(errors, 0), "code") : NULL;
+}
+
+const char *remedy_for_attestation(unsigned status, Json *body)
+{
+    const char *code = remedy_answer_code(body);
+    if (status == 404 && code && strcmp(code, "not_found") == 0)
+        return "this agent is not enrolled at the verifier: keylime_tenant -c add --push-model -u "
+               "<id>";
+    if (status == 404)
+        return "the verifier does not speak 3.0 (push) here: is it in push mode (mode = push), and "
+               "is "
+               "this the agent's id and URL?";
+    if (status == 403 && code && strcmp(code, "agent_attestations_disabled") == 0)
+        return "an operator stopped this agent: keylime_tenant -c reactivate --push-model -u <id>";
+    if (status == 413)
+        return "raise max_upload_size at the verifier";
+    if (status == 422)
+        return "compare tpm_signing_alg and tpm_hash_alg of this agent with the accept_tpm_* lists "
+               "of "
+               "the tenant, and enrol again with: keylime_tenant -c update --push-model -u <id>";
+    if (!body || !(json_member(body, "errors") || json_member(body, "data")))
+        return "the server answers, but is no Keylime verifier: check verifier_url";
+    return NULL;
+}
