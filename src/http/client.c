@@ -73,7 +73,12 @@ HttpClient *http_client_new(const HttpClientSettings *settings, GError **error)
     }
     curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, 1L);
     if (client->verify_peer) {
-        client->trust = client_trust_new(settings->ca_file, error);
+        g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+        g_ptr_array_add(files, g_strdup(settings->ca_file));
+        for (const char *const *file = settings->more_ca_files; file && *file; file++)
+            g_ptr_array_add(files, g_strdup(*file));
+        g_ptr_array_add(files, NULL);
+        client->trust = client_trust_new((const char *const *)files->pdata, error);
         if (!client->trust)
             return NULL;
     }

@@ -10,7 +10,8 @@
 typedef struct HttpClient HttpClient;
 
 typedef struct {
-    const char *ca_file; /* PEM bundle; the only trust. NULL with verify_peer false */
+    const char *ca_file;              /* PEM bundle; the only trust. NULL with verify_peer false */
+    const char *const *more_ca_files; /* further bundles, NULL-terminated; NULL = none */
     const char *client_certificate, *client_key, *client_key_password; /* NULL = none */
     bool verify_peer, verify_host;
     unsigned timeout_ms; /* connecting, and silence; not the upload itself (D56) */

@@ -41,7 +41,7 @@ static char *verify_cause(const ClientFailure *failure)
                                X509_verify_cert_error_string(offered->verify_error),
                                offered->subject ? offered->subject : "(none)",
                                offered->issuer ? offered->issuer : "(none)",
-                               failure->trust ? client_trust_path(failure->trust) : "(none)",
+                               failure->trust ? client_trust_paths(failure->trust) : "(none)",
                                failure->trust ? client_trust_subjects(failure->trust) : "");
     }
 }

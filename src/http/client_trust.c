@@ -14,11 +14,16 @@
 
 #define SUBJECTS_SHOWN 3
 
-struct ClientTrust {
+typedef struct {
     char *path;
+    struct stat seen; /* of the file when it was read */
+} TrustFile;
+
+struct ClientTrust {
+    GArray *files; /* of TrustFile */
+    char *paths;   /* joined, for messages */
     GBytes *bundle;
     char *subjects;
-    struct stat seen; /* of the file when it was read */
 };
 
 /* --- texts of certificates
@@ -113,38 +118,61 @@ static char *read_subjects(GBytes *bundle)
     return g_string_free(subjects, count == 0);
 }
 
-static bool load(ClientTrust *trust, GError **error)
+/* Append one file's text to the bundle. It must hold a certificate of its own. */
+static bool load_file(TrustFile *file, GByteArray *bundle, GError **error)
 {
     g_autofree char *content = NULL;
     gsize size;
     g_autoptr(GError) reason = NULL;
     struct stat seen = {0};
-    if (stat(trust->path, &seen) != 0 ||
-        !g_file_get_contents(trust->path, &content, &size, &reason)) {
+    if (stat(file->path, &seen) != 0 ||
+        !g_file_get_contents(file->path, &content, &size, &reason)) {
         g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CA_FILE,
-                    "cannot read the CA file %s: %s", trust->path,
+                    "cannot read the CA file %s: %s", file->path,
                     reason ? reason->message : "no such file");
         return false;
     }
-    g_autoptr(GBytes) bundle = g_bytes_new_take(g_steal_pointer(&content), size);
-    char *subjects = read_subjects(bundle);
+    g_autoptr(GBytes) text = g_bytes_new(content, size);
+    g_autofree char *subjects = read_subjects(text);
     if (!subjects) {
         g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CA_FILE,
-                    "the CA file %s holds no PEM certificate", trust->path);
+                    "the CA file %s holds no PEM certificate", file->path);
         return false;
     }
-    g_clear_pointer(&trust->bundle, g_bytes_unref);
-    trust->bundle = g_steal_pointer(&bundle);
-    g_free(trust->subjects);
-    trust->subjects = subjects;
-    trust->seen = seen;
+    file->seen = seen;
+    bytes_append(bundle, bytes_of_gbytes(text));
+    append_u8(bundle, '\n');
     return true;
 }
 
-ClientTrust *client_trust_new(const char *path, GError **error)
+static bool load(ClientTrust *trust, GError **error)
+{
+    g_autoptr(GByteArray) bundle = g_byte_array_new();
+    for (guint i = 0; i < trust->files->len; i++)
+        if (!load_file(&g_array_index(trust->files, TrustFile, i), bundle, error))
+            return false;
+    g_clear_pointer(&trust->bundle, g_bytes_unref);
+    trust->bundle = g_byte_array_free_to_bytes(g_steal_pointer(&bundle));
+    g_free(trust->subjects);
+    trust->subjects = read_subjects(trust->bundle);
+    return true;
+}
+
+static void clear_file(gpointer data)
+{
+    g_free(((TrustFile *)data)->path);
+}
+
+ClientTrust *client_trust_new(const char *const *paths, GError **error)
 {
     ClientTrust *trust = g_new0(ClientTrust, 1);
-    trust->path = g_strdup(path);
+    trust->files = g_array_new(FALSE, TRUE, sizeof(TrustFile));
+    g_array_set_clear_func(trust->files, clear_file);
+    trust->paths = g_strjoinv(", ", (char **)paths);
+    for (; *paths; paths++) {
+        TrustFile file = {.path = g_strdup(*paths)};
+        g_array_append_val(trust->files, file);
+    }
     if (!load(trust, error))
         g_clear_pointer(&trust, client_trust_free);
     return trust;
@@ -154,29 +182,38 @@ void client_trust_free(ClientTrust *trust)
 {
     if (!trust)
         return;
-    g_free(trust->path);
+    g_array_unref(trust->files);
+    g_free(trust->paths);
     g_clear_pointer(&trust->bundle, g_bytes_unref);
     g_free(trust->subjects);
     g_free(trust);
 }
 
+/* False also when the file is gone, or out of reach since privileges were dropped. */
+static bool file_has_changed(const TrustFile *file, struct stat *now)
+{
+    const struct stat *seen = &file->seen;
+    return stat(file->path, now) == 0 &&
+           !(now->st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+             now->st_mtim.tv_nsec == seen->st_mtim.tv_nsec && now->st_size == seen->st_size &&
+             now->st_ino == seen->st_ino);
+}
+
 void client_trust_refresh(ClientTrust *trust)
 {
-    struct stat now;
-    if (stat(trust->path, &now) != 0)
-        return; /* gone, or out of reach since privileges were dropped */
-    const struct stat *seen = &trust->seen;
-    if (now.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec && now.st_size == seen->st_size &&
-        now.st_ino == seen->st_ino)
-        return;
-    g_autoptr(GError) error = NULL;
-    if (load(trust, &error)) {
-        log_info("The CA file %s has changed; using the new one", trust->path);
-    } else {
-        trust->seen = now; /* say it once a change */
-        log_warning("The CA file %s has changed, but the old one stays in use: %s", trust->path,
-                    error->message);
+    for (guint i = 0; i < trust->files->len; i++) {
+        TrustFile *file = &g_array_index(trust->files, TrustFile, i);
+        struct stat now;
+        if (!file_has_changed(file, &now))
+            continue;
+        g_autoptr(GError) error = NULL;
+        if (load(trust, &error)) {
+            log_info("The CA file %s has changed; using the new one", file->path);
+        } else {
+            file->seen = now; /* say it once a change */
+            log_warning("The CA file %s has changed, but the old one stays in use: %s", file->path,
+                        error->message);
+        }
     }
 }
 
@@ -185,9 +222,9 @@ Bytes client_trust_bundle(const ClientTrust *trust)
     return bytes_of_gbytes(trust->bundle);
 }
 
-const char *client_trust_path(const ClientTrust *trust)
+const char *client_trust_paths(const ClientTrust *trust)
 {
-    return trust->path;
+    return trust->paths;
 }
 
 const char *client_trust_subjects(const ClientTrust *trust)

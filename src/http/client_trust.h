@@ -12,15 +12,16 @@
 
 typedef struct ClientTrust ClientTrust;
 
-/* Read the PEM bundle. Fails with HTTP_CLIENT_ERROR_CA_FILE and the path when it is missing or
- * unreadable, or holds no certificate. */
-ClientTrust *client_trust_new(const char *path, GError **error);
+/* Read the PEM files (NULL-terminated, at least one) into one bundle. Fails with
+ * HTTP_CLIENT_ERROR_CA_FILE and the path when one is missing or unreadable, or holds no
+ * certificate. */
+ClientTrust *client_trust_new(const char *const *paths, GError **error);
 void client_trust_free(ClientTrust *trust);
 
-/* Read the file again if it has changed on disk and is readable; otherwise what was read stays. */
+/* Read the files again if one has changed on disk; what cannot be read leaves what was read. */
 void client_trust_refresh(ClientTrust *trust);
 Bytes client_trust_bundle(const ClientTrust *trust);
-const char *client_trust_path(const ClientTrust *trust);
+const char *client_trust_paths(const ClientTrust *trust);
 /* "CN=..., O=...; CN=..." of the bundle's certificates, at most three. Borrowed. */
 const char *client_trust_subjects(const ClientTrust *trust);
 

@@ -20,6 +20,9 @@ Server *server_new(const ServerSettings *settings, GError **error)
 {
     HttpClientSettings http = {
         .ca_file = settings->tls->trust_all ? NULL : settings->tls->trusted_ca[0],
+        .more_ca_files = !settings->tls->trust_all && settings->tls->trusted_ca[0]
+                             ? (const char *const *)settings->tls->trusted_ca + 1
+                             : NULL,
         .client_certificate = settings->tls->certificate,
         .client_key = settings->tls->key,
         .client_key_password = settings->tls->key_password,
