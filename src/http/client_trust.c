@@ -258,10 +258,8 @@ static int context_index(void)
 static void remember(OfferedCertificate *offered, X509 *certificate)
 {
     int error = offered->verify_error;
-    int depth = offered->depth;
     offered_certificate_clear(offered);
     offered->verify_error = error;
-    offered->depth = depth;
     offered->subject = name_text(X509_get_subject_name(certificate));
     offered->issuer = name_text(X509_get_issuer_name(certificate));
     offered->names = alternative_names(certificate);
@@ -273,13 +271,15 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     OfferedCertificate *offered = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), context_index());
-    X509 *certificate = X509_STORE_CTX_get_current_cert(store);
-    int depth = X509_STORE_CTX_get_error_depth(store);
-    if (!ok) {
-        offered->verify_error = X509_STORE_CTX_get_error(store);
-        offered->depth = depth;
-    }
-    if (certificate && (!ok || depth == 0))
+    int error = ok ? X509_V_OK : X509_STORE_CTX_get_error(store);
+    if (!ok)
+        offered->verify_error = error;
+    /* A date belongs to the certificate it is about; any other trouble is shown at the server's
+     * own. */
+    bool is_date = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
+    X509 *certificate =
+        is_date ? X509_STORE_CTX_get_current_cert(store) : X509_STORE_CTX_get0_cert(store);
+    if (certificate && (!ok || !offered->subject))
         remember(offered, certificate);
     return ok;
 }

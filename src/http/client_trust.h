@@ -31,7 +31,6 @@ typedef struct {
     char *names;                  /* "DNS a, IP b" of the subject alternative names; "" = none */
     char *not_before, *not_after; /* "2026-11-24 07:00:00 UTC" */
     int verify_error;             /* X509_V_...; X509_V_OK = none */
-    int depth;                    /* of the certificate with the error */
 } OfferedCertificate;
 void offered_certificate_clear(OfferedCertificate *offered);
 /* Fill `offered` during the handshakes of this context; it must live as long as the context. The
