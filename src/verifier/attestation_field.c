@@ -150,9 +150,13 @@ GBytes *field_binary(const FieldReader *reader, const char *name, size_t limit)
     if (!value)
         return NULL;
     const char *text = json_text(value);
-    g_autoptr(GBytes) bytes = text ? base64_decode(text) : NULL;
+    /* Hexadecimal digits are base64 letters too; only the prefix tells for sure. */
+    bool prefixed = text && g_str_has_prefix(text, "0x");
+    g_autoptr(GBytes) bytes = prefixed ? hex_decode(text + 2) : NULL;
     if (text && !bytes)
-        bytes = hex_decode(g_str_has_prefix(text, "0x") ? text + 2 : text);
+        bytes = base64_decode(text);
+    if (text && !bytes)
+        bytes = hex_decode(text);
     if (!bytes) {
         field_wrong(reader, name, "must be valid binary");
         return NULL;
