@@ -4,6 +4,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -52,9 +53,10 @@ class PostgresqlServer:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
+def postgresql():
     """A running PostgreSQL, or a skip where none is installed."""
-    directory = tmp_path_factory.mktemp("postgresql")
+    # Not below pytest's own directory: the server's user could not enter that.
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="keylime-postgresql-"))
     started = subprocess.run(
         [str(POSTGRESQL), "start", str(directory)], capture_output=True, text=True, timeout=90
     )
@@ -63,3 +65,4 @@ def postgresql(tmp_path_factory):
     assert started.returncode == 0, started.stderr
     yield PostgresqlServer(directory, started.stdout.strip().splitlines()[-1])
     subprocess.run([str(POSTGRESQL), "stop", str(directory)], timeout=60)
+    shutil.rmtree(directory, ignore_errors=True)
