@@ -41,7 +41,7 @@ static void test_damaged_files_are_refused(void **state)
 {
     (void)state;
     static const char *const damages[][2] = {
-        {"Sha256", "Sha257"}, {"RsaSsa", "Hmac"}, {"255", "256"}, {"255", "-1"},
+        {"Sha256", "Sha257"}, {"RsaSsa", "Hmac"},  {"255", "256"},   {"255", "-1"},
         {"255", "\"1\""},     {"ak_private", "x"}, {"ek_hash", "y"}, {"}", ""},
     };
     for (guint i = 0; i < G_N_ELEMENTS(damages); i++) {
@@ -92,7 +92,8 @@ static int tear_down(void **state)
 static void test_key_survives_restarts(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(TpmPublic) first = agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+    g_autoptr(TpmPublic) first =
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
     assert_non_null(first);
     struct stat status;
     assert_int_equal(stat(fixture->path, &status), 0);
@@ -107,10 +108,12 @@ static void test_key_survives_restarts(void **state)
 static void test_other_algorithm_makes_a_new_key_and_keeps_the_old_file(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(TpmPublic) first = agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+    g_autoptr(TpmPublic) first =
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
     const KeyTemplate sha384 = {TPM_ALG_ECC, 256, TPM_ALG_ECDSA, TPM_ALG_SHA384};
     g_autoptr(TpmDevice) other = tpm_software_open(fixture->directory, &sha384, NULL);
-    g_autoptr(TpmPublic) second = agent_data_load_ak(fixture->path, other, &sha384, fixture->ek, NULL);
+    g_autoptr(TpmPublic) second =
+        agent_data_load_ak(fixture->path, other, &sha384, fixture->ek, NULL);
     assert_non_null(second);
     assert_false(bytes_equal(tpm_public_name(first), tpm_public_name(second)));
     g_autofree char *backup = g_strconcat(fixture->path, ".bak", NULL);
@@ -120,7 +123,8 @@ static void test_other_algorithm_makes_a_new_key_and_keeps_the_old_file(void **s
 static void test_damage_never_means_a_new_key(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(TpmPublic) first = agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+    g_autoptr(TpmPublic) first =
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
     assert_non_null(first);
     assert_true(g_file_set_contents(fixture->path, "{\"ak_hash_alg\":", -1, NULL));
     g_autoptr(GError) error = NULL;
@@ -133,7 +137,8 @@ static void test_damage_never_means_a_new_key(void **state)
 static void test_foreign_private_part_is_refused(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(TpmPublic) first = agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+    g_autoptr(TpmPublic) first =
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
     assert_non_null(first);
     g_autoptr(SoftwareTpm) stranger = software_tpm_new(&ecc, NULL);
     g_autofree char *text = NULL;
@@ -157,8 +162,8 @@ int main(void)
         cmocka_unit_test(test_format_is_kept),
         cmocka_unit_test(test_damaged_files_are_refused),
         cmocka_unit_test_setup_teardown(test_key_survives_restarts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_algorithm_makes_a_new_key_and_keeps_the_old_file, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_other_algorithm_makes_a_new_key_and_keeps_the_old_file,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_never_means_a_new_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_private_part_is_refused, set_up, tear_down),
     };

@@ -101,9 +101,12 @@ static void test_401_rounds_are_spaced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delays_double_to_the_cap), cmocka_unit_test(test_jitter_is_bounded),
-        cmocka_unit_test(test_initial_above_cap_is_clamped), cmocka_unit_test(test_retry_after),
-        cmocka_unit_test(test_pace_rule), cmocka_unit_test(test_pause_after_failure),
+        cmocka_unit_test(test_delays_double_to_the_cap),
+        cmocka_unit_test(test_jitter_is_bounded),
+        cmocka_unit_test(test_initial_above_cap_is_clamped),
+        cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_pace_rule),
+        cmocka_unit_test(test_pause_after_failure),
         cmocka_unit_test(test_401_rounds_are_spaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,19 +27,22 @@ static Json *parse(const char *text)
 static void test_registration_request(void **state)
 {
     (void)state;
-    RegistrationRequest request = {.ak_public = bytes_of_text("AK"), .ek_public = bytes_of_text("EK"),
-                                   .contact_ip = "127.0.0.1", .contact_port = 9002};
+    RegistrationRequest request = {.ak_public = bytes_of_text("AK"),
+                                   .ek_public = bytes_of_text("EK"),
+                                   .contact_ip = "127.0.0.1",
+                                   .contact_port = 9002};
     g_autofree char *bare = registration_request_write(&request);
-    assert_string_equal(bare, "{\"aik_tpm\":\"QUs=\",\"ek_tpm\":\"RUs=\",\"iak_cert\":null,\"idevid_cert\":null,"
-                              "\"ip\":\"127.0.0.1\",\"mtls_cert\":\"disabled\",\"port\":9002}");
+    assert_string_equal(
+        bare, "{\"aik_tpm\":\"QUs=\",\"ek_tpm\":\"RUs=\",\"iak_cert\":null,\"idevid_cert\":null,"
+              "\"ip\":\"127.0.0.1\",\"mtls_cert\":\"disabled\",\"port\":9002}");
     request.ek_certificates = "-----BEGIN CERTIFICATE-----\n";
     request.iak_public = request.idevid_public = request.iak_attest = request.iak_signature =
         request.iak_certificate = request.idevid_certificate = bytes_of_text("x");
     g_autofree char *full = registration_request_write(&request);
     g_autoptr(Json) body = parse(full);
     assert_string_equal(json_member_text(body, "ekcert"), request.ek_certificates);
-    static const char *const members[] = {"iak_tpm", "idevid_tpm", "iak_attest",
-                                          "iak_sign", "iak_cert",  "idevid_cert"};
+    static const char *const members[] = {"iak_tpm",  "idevid_tpm", "iak_attest",
+                                          "iak_sign", "iak_cert",   "idevid_cert"};
     for (guint i = 0; i < G_N_ELEMENTS(members); i++)
         assert_string_equal(json_member_text(body, members[i]), "eA==");
 }
@@ -47,11 +50,16 @@ static void test_registration_request(void **state)
 static void test_registrar_answers(void **state)
 {
     (void)state;
-    g_autoptr(Json) good = parse("{\"code\":200,\"status\":\"Success\",\"results\":{\"blob\":\"utzA3g==\"}}");
+    g_autoptr(Json) good =
+        parse("{\"code\":200,\"status\":\"Success\",\"results\":{\"blob\":\"utzA3g==\"}}");
     g_autoptr(GBytes) blob = registration_answer_read(good, NULL);
     assert_int_equal(g_bytes_get_size(blob), 4);
-    static const char *const bad[] = {"{}", "[]", "{\"results\":{\"blob\":\"\"}}", "{\"results\":{\"blob\":null}}",
-                                      "{\"results\":{\"blob\":\"?\"}}", "{\"results\":\"x\"}"};
+    static const char *const bad[] = {"{}",
+                                      "[]",
+                                      "{\"results\":{\"blob\":\"\"}}",
+                                      "{\"results\":{\"blob\":null}}",
+                                      "{\"results\":{\"blob\":\"?\"}}",
+                                      "{\"results\":\"x\"}"};
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autoptr(Json) body = parse(bad[i]);
         g_autoptr(GError) error = NULL;
@@ -70,8 +78,8 @@ static void test_version_choice(void **state)
     (void)state;
     char *ours[] = {(char *)"2.1", (char *)"2.5", (char *)"2.6", NULL};
     char *third[] = {(char *)"3.0", NULL}, *both[] = {(char *)"3.0", (char *)"2.2", NULL};
-    const char *const upstream[] = {"1.0", "2.0", "2.1", "2.6", "3.0", NULL}, *const old[] = {"2.1", "2.5", NULL},
-                      *const future[] = {"2.7", "4.0", NULL};
+    const char *const upstream[] = {"1.0", "2.0", "2.1", "2.6", "3.0", NULL},
+                      *const old[] = {"2.1", "2.5", NULL}, *const future[] = {"2.7", "4.0", NULL};
     assert_string_equal(version_choose(ours, upstream), "2.6");
     assert_string_equal(version_choose(ours, old), "2.5");
     assert_null(version_choose(ours, future));
@@ -97,19 +105,22 @@ static void test_session_messages(void **state)
     /* Another method first: it is not ours. */
     g_autoptr(Json) answer = parse(
         "{\"data\":{\"type\":\"session\",\"id\":\"9b0e\",\"attributes\":{\"agent_id\":\"" ID "\","
-        "\"authentication_requested\":[{\"authentication_class\":\"x\",\"authentication_type\":\"y\"},"
-        "{\"authentication_class\":\"pop\",\"authentication_type\":\"tpm_pop\",\"chosen_parameters\":"
+        "\"authentication_requested\":[{\"authentication_class\":\"x\",\"authentication_type\":"
+        "\"y\"},"
+        "{\"authentication_class\":\"pop\",\"authentication_type\":\"tpm_pop\",\"chosen_"
+        "parameters\":"
         "{\"challenge\":\"EBESExQVFhcYGRobHB0eHw==\"}}]}}}");
     g_auto(SessionChallenge) challenge = {0};
     assert_true(session_challenge_read(answer, &challenge, NULL));
     assert_string_equal(challenge.session_id, "9b0e");
     assert_int_equal(g_bytes_get_size(challenge.challenge), 16);
-    g_autofree char *proof = session_proof_write(ID, "9b0e", bytes_of_text("M"), bytes_of_text("S"));
-    assert_string_equal(proof,
-                        "{\"data\":{\"type\":\"session\",\"id\":\"9b0e\",\"attributes\":{\"agent_id\":\"" ID
-                        "\",\"authentication_provided\":[{\"authentication_class\":\"pop\","
-                        "\"authentication_type\":\"tpm_pop\",\"data\":{\"message\":\"TQ==\","
-                        "\"signature\":\"Uw==\"}}]}}}");
+    g_autofree char *proof =
+        session_proof_write(ID, "9b0e", bytes_of_text("M"), bytes_of_text("S"));
+    assert_string_equal(
+        proof, "{\"data\":{\"type\":\"session\",\"id\":\"9b0e\",\"attributes\":{\"agent_id\":\"" ID
+               "\",\"authentication_provided\":[{\"authentication_class\":\"pop\","
+               "\"authentication_type\":\"tpm_pop\",\"data\":{\"message\":\"TQ==\","
+               "\"signature\":\"Uw==\"}}]}}}");
 }
 
 static void test_session_results(void **state)
@@ -117,12 +128,14 @@ static void test_session_results(void **state)
     (void)state;
     g_autofree char *evaluation = NULL;
     char *token = NULL;
-    g_autoptr(Json) pass = parse("{\"data\":{\"attributes\":{\"evaluation\":\"pass\",\"token\":\"a.b-c\"}}}");
+    g_autoptr(Json) pass =
+        parse("{\"data\":{\"attributes\":{\"evaluation\":\"pass\",\"token\":\"a.b-c\"}}}");
     assert_true(session_result_read(pass, &evaluation, &token, NULL));
     assert_string_equal(token, "a.b-c");
     g_free(token);
     g_clear_pointer(&evaluation, g_free);
-    g_autoptr(Json) fail = parse("{\"data\":{\"attributes\":{\"evaluation\":\"fail\",\"token\":\"a\"}}}");
+    g_autoptr(Json) fail =
+        parse("{\"data\":{\"attributes\":{\"evaluation\":\"fail\",\"token\":\"a\"}}}");
     assert_true(session_result_read(fail, &evaluation, &token, NULL));
     assert_string_equal(evaluation, "fail");
     assert_null(token);
@@ -148,8 +161,8 @@ static void test_capabilities(void **state)
     g_autoptr(GBytes) tpmt = NULL;
     g_autoptr(GBytes) private_part = NULL;
     assert_true(software_tpm_create_ak(tpm, &tpmt, &private_part, NULL));
-    TpmCapabilities has = {.ecdsa = true, .rsassa = true,
-                           .banks = {.count = 1, .bank = {{TPM_ALG_SHA256, 0x800001}}}};
+    TpmCapabilities has = {
+        .ecdsa = true, .rsassa = true, .banks = {.count = 1, .bank = {{TPM_ALG_SHA256, 0x800001}}}};
     Capabilities capabilities = {&has, software_tpm_ak(tpm), "ak", "2026-03-02T08:58:12Z"};
     g_autofree char *text = capabilities_write(&capabilities);
     g_autoptr(Json) body = parse(text);
@@ -172,10 +185,12 @@ static void test_capabilities(void **state)
 }
 
 #define REQUESTED(ITEMS)                                                                           \
-    "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"stage\":\"awaiting_evidence\","          \
-    "\"evidence_requested\":[" ITEMS "],\"challenges_expire_at\":\"2026-03-02T09:45:00.600000Z\"}}}"
+    "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"stage\":\"awaiting_evidence\","         \
+    "\"evidence_requested\":[" ITEMS                                                               \
+    "],\"challenges_expire_at\":\"2026-03-02T09:45:00.600000Z\"}}}"
 #define QUOTE(PARAMETERS)                                                                          \
-    "{\"evidence_class\":\"certification\",\"evidence_type\":\"tpm_quote\",\"chosen_parameters\":{" PARAMETERS "}}"
+    "{\"evidence_class\":\"certification\",\"evidence_type\":\"tpm_quote\",\"chosen_parameters\":" \
+    "{" PARAMETERS "}}"
 #define NONCE "\"challenge\":\"oKGio6SlpqeoqaqrrK2urw==\""
 
 static bool read_request(const char *text, EvidenceRequest *out)
@@ -227,10 +242,12 @@ static void test_impossible_evidence_requests(void **state)
 static void test_evidence_and_acceptance(void **state)
 {
     (void)state;
-    g_autofree char *text = evidence_write(bytes_of_text("M"), bytes_of_text("S"), bytes_of_text("P"));
-    assert_string_equal(text, "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{"
-                              "\"evidence_class\":\"certification\",\"evidence_type\":\"tpm_quote\",\"data\":{"
-                              "\"message\":\"TQ==\",\"signature\":\"Uw==\",\"subject_data\":\"UA==\"}}]}}}");
+    g_autofree char *text =
+        evidence_write(bytes_of_text("M"), bytes_of_text("S"), bytes_of_text("P"));
+    assert_string_equal(
+        text, "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{"
+              "\"evidence_class\":\"certification\",\"evidence_type\":\"tpm_quote\",\"data\":{"
+              "\"message\":\"TQ==\",\"signature\":\"Uw==\",\"subject_data\":\"UA==\"}}]}}}");
     g_autoptr(Json) told = parse("{\"meta\":{\"seconds_to_next_attestation\":60}}");
     g_autoptr(Json) negative = parse("{\"meta\":{\"seconds_to_next_attestation\":-1}}");
     g_autoptr(Json) word = parse("{\"meta\":{\"seconds_to_next_attestation\":\"x\"}}");
@@ -244,7 +261,8 @@ static void test_answer_details(void **state)
 {
     (void)state;
     g_autoptr(Json) errors =
-        parse("{\"errors\":[{\"status\":\"422\",\"code\":\"invalid_resource_data\",\"detail\":\"no\\nway\","
+        parse("{\"errors\":[{\"status\":\"422\",\"code\":\"invalid_resource_data\",\"detail\":"
+              "\"no\\nway\","
               "\"source\":{\"pointer\":\"/data\"}},{\"title\":\"Forbidden\"}]}");
     g_autofree char *text = remedy_answer_details(errors);
     assert_string_equal(text, "no way (/data); Forbidden");
@@ -261,11 +279,16 @@ static void test_answer_details(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registration_request), cmocka_unit_test(test_registrar_answers),
-        cmocka_unit_test(test_version_choice),       cmocka_unit_test(test_session_messages),
-        cmocka_unit_test(test_session_results),      cmocka_unit_test(test_capabilities),
-        cmocka_unit_test(test_evidence_request),     cmocka_unit_test(test_impossible_evidence_requests),
-        cmocka_unit_test(test_evidence_and_acceptance), cmocka_unit_test(test_answer_details),
+        cmocka_unit_test(test_registration_request),
+        cmocka_unit_test(test_registrar_answers),
+        cmocka_unit_test(test_version_choice),
+        cmocka_unit_test(test_session_messages),
+        cmocka_unit_test(test_session_results),
+        cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_evidence_request),
+        cmocka_unit_test(test_impossible_evidence_requests),
+        cmocka_unit_test(test_evidence_and_acceptance),
+        cmocka_unit_test(test_answer_details),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,10 @@
 #include <string.h>
 
 static const KeyTemplate kinds[] = {
-    {TPM_ALG_RSA, 2048, TPM_ALG_RSASSA, TPM_ALG_SHA256}, {TPM_ALG_RSA, 2048, TPM_ALG_RSAPSS, TPM_ALG_SHA384},
-    {TPM_ALG_ECC, 256, TPM_ALG_ECDSA, TPM_ALG_SHA256},   {TPM_ALG_ECC, 384, TPM_ALG_ECDSA, TPM_ALG_SHA384},
+    {TPM_ALG_RSA, 2048, TPM_ALG_RSASSA, TPM_ALG_SHA256},
+    {TPM_ALG_RSA, 2048, TPM_ALG_RSAPSS, TPM_ALG_SHA384},
+    {TPM_ALG_ECC, 256, TPM_ALG_ECDSA, TPM_ALG_SHA256},
+    {TPM_ALG_ECC, 384, TPM_ALG_ECDSA, TPM_ALG_SHA384},
     {TPM_ALG_ECC, 521, TPM_ALG_ECDSA, TPM_ALG_SHA512},
 };
 
@@ -40,8 +42,8 @@ static ProofResult quote(SoftwareTpm *tpm, uint16_t bank, uint32_t pcrs, Bytes e
     PcrValues values;
     g_autoptr(GBytes) message = NULL;
     g_autoptr(GBytes) signature = NULL;
-    assert_true(software_tpm_quote(tpm, &selection, BYTES_OF_ARRAY(nonce_bytes), &message, &signature,
-                                   &values, NULL));
+    assert_true(software_tpm_quote(tpm, &selection, BYTES_OF_ARRAY(nonce_bytes), &message,
+                                   &signature, &values, NULL));
     g_autoptr(GBytes) blob = pcr_blob_make(&values);
     QuoteInput input = {.ak = software_tpm_ak(tpm),
                         .message = bytes_of_gbytes(message),
@@ -78,7 +80,8 @@ static void test_wrong_nonce_is_found(void **state)
     g_autoptr(SoftwareTpm) tpm = ready(&kinds[2]);
     const uint8_t other[16] = {0};
     VerifiedQuote *verified = NULL;
-    assert_int_equal(quote(tpm, TPM_ALG_SHA256, 1, BYTES_OF_ARRAY(other), &verified), PROOF_WRONG_NONCE);
+    assert_int_equal(quote(tpm, TPM_ALG_SHA256, 1, BYTES_OF_ARRAY(other), &verified),
+                     PROOF_WRONG_NONCE);
     assert_null(verified);
 }
 
@@ -98,8 +101,9 @@ static void test_possession_and_activation(void **state)
 
         uint8_t credential[CREDENTIAL_SIZE];
         memset(credential, 7, sizeof credential);
-        g_autoptr(GBytes) blob = credential_make(software_tpm_ek(tpm), tpm_public_name(software_tpm_ak(tpm)),
-                                                 BYTES_OF_ARRAY(credential), NULL);
+        g_autoptr(GBytes) blob =
+            credential_make(software_tpm_ek(tpm), tpm_public_name(software_tpm_ak(tpm)),
+                            BYTES_OF_ARRAY(credential), NULL);
         g_autoptr(GBytes) opened = software_tpm_activate(tpm, bytes_of_gbytes(blob), NULL);
         assert_non_null(opened);
         assert_true(bytes_equal(bytes_of_gbytes(opened), BYTES_OF_ARRAY(credential)));
@@ -113,8 +117,9 @@ static void test_foreign_credential(void **state)
     g_autoptr(SoftwareTpm) tpm = ready(&kinds[2]);
     g_autoptr(SoftwareTpm) other = ready(&kinds[2]);
     const uint8_t credential[CREDENTIAL_SIZE] = {7};
-    g_autoptr(GBytes) blob = credential_make(software_tpm_ek(tpm), tpm_public_name(software_tpm_ak(other)),
-                                             BYTES_OF_ARRAY(credential), NULL);
+    g_autoptr(GBytes) blob =
+        credential_make(software_tpm_ek(tpm), tpm_public_name(software_tpm_ak(other)),
+                        BYTES_OF_ARRAY(credential), NULL);
     g_autoptr(GError) error = NULL;
     assert_null(software_tpm_activate(tpm, bytes_of_gbytes(blob), &error));
     assert_non_null(error);
@@ -130,7 +135,8 @@ static void test_keys_survive(void **state)
     g_autoptr(GBytes) kept = software_tpm_ek_private(tpm);
     g_autoptr(SoftwareTpm) again = software_tpm_restore(&kinds[0], bytes_of_gbytes(kept), NULL);
     assert_non_null(again);
-    assert_true(bytes_equal(tpm_public_name(software_tpm_ek(again)), tpm_public_name(software_tpm_ek(tpm))));
+    assert_true(bytes_equal(tpm_public_name(software_tpm_ek(again)),
+                            tpm_public_name(software_tpm_ek(tpm))));
     assert_true(
         software_tpm_load_ak(again, bytes_of_gbytes(tpmt), bytes_of_gbytes(private_part), NULL));
     /* A kept key of another kind, and damage. */
@@ -167,15 +173,19 @@ static void test_bounds(void **state)
     assert_false(software_tpm_certify(tpm, BYTES_OF_ARRAY(long_nonce), &message, &signature, NULL));
     PcrSelection sha1 = {.count = 1, .bank = {{TPM_ALG_SHA1, 1}}};
     PcrValues values;
-    assert_false(software_tpm_quote(tpm, &sha1, BYTES_OF_ARRAY(digest), &message, &signature, &values, NULL));
+    assert_false(software_tpm_quote(tpm, &sha1, BYTES_OF_ARRAY(digest), &message, &signature,
+                                    &values, NULL));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quotes_verify),      cmocka_unit_test(test_wrong_nonce_is_found),
-        cmocka_unit_test(test_possession_and_activation), cmocka_unit_test(test_foreign_credential),
-        cmocka_unit_test(test_keys_survive),       cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_quotes_verify),
+        cmocka_unit_test(test_wrong_nonce_is_found),
+        cmocka_unit_test(test_possession_and_activation),
+        cmocka_unit_test(test_foreign_credential),
+        cmocka_unit_test(test_keys_survive),
+        cmocka_unit_test(test_counters),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

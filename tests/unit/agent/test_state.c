@@ -71,8 +71,9 @@ static void test_failures_always_wait(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const names[] = {"Unregistered",       "Registered",        "Negotiating", "Attesting",
-                                        "RegistrationFailed", "AttestationFailed", "Failed"};
+    static const char *const names[] = {"Unregistered", "Registered",         "Negotiating",
+                                        "Attesting",    "RegistrationFailed", "AttestationFailed",
+                                        "Failed"};
     for (int i = 0; i < STATE_COUNT; i++)
         assert_string_equal(state_name((State)i), names[i]);
 }

@@ -34,12 +34,29 @@ static void test_bad_verifier_urls(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "http://host:8881",       "htps://host",          "host:8881",            "https://",
-        "https://:8881",          "https://u@host:8881",  "https://host:0",       "https://host:70000",
-        "https://host:",          "https://host:88x",     "https://host/path",    "https://host?q",
-        "https://host#f",         "https://ho st",        "https://[::1",         "https://[::g]:1",
-        "https://[::1]x",         "https://under_score/", "",                     "https://-a",
-        "https://a..b",           "https://[fe80::1%1]",  "https://host:8881//",
+        "http://host:8881",
+        "htps://host",
+        "host:8881",
+        "https://",
+        "https://:8881",
+        "https://u@host:8881",
+        "https://host:0",
+        "https://host:70000",
+        "https://host:",
+        "https://host:88x",
+        "https://host/path",
+        "https://host?q",
+        "https://host#f",
+        "https://ho st",
+        "https://[::1",
+        "https://[::g]:1",
+        "https://[::1]x",
+        "https://under_score/",
+        "",
+        "https://-a",
+        "https://a..b",
+        "https://[fe80::1%1]",
+        "https://host:8881//",
     };
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
         assert_non_null(url_verifier_problem(bad[i]));
@@ -69,7 +86,8 @@ static void test_hosts(void **state)
     assert_true(url_host_is_valid("127.0.0.1"));
     assert_true(url_host_is_valid("::1"));
     assert_true(url_host_is_valid("[::1]"));
-    static const char *const bad[] = {"", " ", "a b", "a_b", "http://a", "a:80", "a.", "[a]", "-a", "a-"};
+    static const char *const bad[] = {"",     " ",  "a b", "a_b", "http://a",
+                                      "a:80", "a.", "[a]", "-a",  "a-"};
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
         assert_false(url_host_is_valid(bad[i]));
 }
@@ -89,7 +107,8 @@ static void expect_location(const char *location, const char *expected)
 static void test_location_stays_at_the_origin(void **state)
 {
     (void)state;
-    expect_location("/v3.0/agents/a/attestations/0", "https://verifier:8881/v3.0/agents/a/attestations/0");
+    expect_location("/v3.0/agents/a/attestations/0",
+                    "https://verifier:8881/v3.0/agents/a/attestations/0");
     expect_location("https://verifier:8881/v3.0/x", "https://verifier:8881/v3.0/x");
     expect_location("https://VERIFIER:8881/v3.0/x", "https://verifier:8881/v3.0/x");
     expect_location("https://verifier/v3.0/x", NULL);
@@ -107,8 +126,10 @@ static void test_location_stays_at_the_origin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_verifier_urls),         cmocka_unit_test(test_bad_verifier_urls),
-        cmocka_unit_test(test_registrar_url_may_be_plain), cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_good_verifier_urls),
+        cmocka_unit_test(test_bad_verifier_urls),
+        cmocka_unit_test(test_registrar_url_may_be_plain),
+        cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_location_stays_at_the_origin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
