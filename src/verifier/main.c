@@ -7,6 +7,7 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "config/command_line.h"
+#include "config/logging.h"
 #include "pki/tls.h"
 #include "verifier/appraisal_pool.h"
 #include "verifier/liveness.h"
@@ -16,7 +17,6 @@
 
 #include <arpa/inet.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define DATABASE_FILE "verifier.sqlite"
 /* Requests that wait for a worker; beyond, 503 tells agents to come again. */
@@ -135,10 +135,8 @@ static bool start(Program *program, GError **error)
            make_server(program, error) && listen_and_serve(program, error);
 }
 
-/* New certificates for new connections; those that are open go on (decision D113). */
-static void reload(gpointer context)
+static void reload_certificates(Program *program)
 {
-    Program *program = context;
     g_autoptr(GError) error = NULL;
     SSL_CTX *tls = tls_server_context(program->tls_files, &error);
     if (!tls) {
@@ -148,6 +146,16 @@ static void reload(gpointer context)
     http_server_replace_tls(program->server, tls);
     SSL_CTX_free(tls);
     log_info("Reloaded certificates");
+}
+
+/* New certificates for new connections, those that are open go on; and the log's level (decision
+ * D113). */
+static void reload(gpointer context)
+{
+    g_autoptr(GError) error = NULL;
+    if (!logging_reload(verifier_schema.component, &error))
+        log_error("Kept the present log level: %s", error->message);
+    reload_certificates(context);
 }
 
 /* Backwards; parts that never started are NULL. */
@@ -171,7 +179,6 @@ int main(int argc, char **argv)
     int status = 0;
     Program program = {0};
     umask(077);
-    log_open(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
     program.config = command_line_start(&verifier_schema, argc, argv, &status);
     if (!program.config)
         return status;
@@ -181,7 +188,6 @@ int main(int argc, char **argv)
         DaemonHooks hooks = {.reload = reload, .context = &program};
         daemon_ready("Serving agents in push mode");
         status = daemon_run(&hooks) < 0 ? 1 : 0;
-        log_info("Shutting down");
     } else {
         log_error("%s", error ? error->message : "The verifier cannot start");
         status = 1;
