@@ -322,6 +322,7 @@ static void prove(Proof *proof, const char *id)
     } else {
         session_limits_count_failed_proof(proof->verifier->limits, proof->peer, proof->received_at);
         send_failure(proof, 401);
+        http_response_header(proof->response, "WWW-Authenticate", "Bearer");
     }
 }
 
