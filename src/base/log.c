@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -72,38 +73,66 @@ void log_set_request_id(const char *request_id)
     current_request_id = request_id;
 }
 
-static char *time_text(const char *format)
+/* Local time with milliseconds. The text of a second is worked out once a thread: a busy server
+ * writes thousands of lines in it. */
+static void append_time(GString *line, const char *format)
 {
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autofree char *seconds = g_date_time_format(now, format);
-    return g_strdup_printf("%s.%03d", seconds, g_date_time_get_microsecond(now) / 1000);
+    static _Thread_local struct {
+        time_t second;
+        const char *format;
+        char text[32];
+    } last;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec != last.second || format != last.format) {
+        struct tm parts;
+        localtime_r(&now.tv_sec, &parts);
+        if (strftime(last.text, sizeof last.text, format, &parts) == 0)
+            last.text[0] = '\0';
+        last.second = now.tv_sec;
+        last.format = format;
+    }
+    g_string_append(line, last.text);
+    char fraction[8];
+    g_snprintf(fraction, sizeof fraction, ".%03d", (int)(now.tv_nsec / 1000000));
+    g_string_append(line, fraction);
 }
 
-static void append_json_line(GString *line, const char *name, LogLevel level, const char *message)
+static void append_json_line(GString *line, const char *name, LogLevel level, const char *message,
+                             const char *text)
 {
     g_autoptr(Json) record = json_object_new_object();
-    g_autofree char *time = time_text("%Y-%m-%dT%H:%M:%S");
+    g_autoptr(GString) time = g_string_new(NULL);
     g_autofree char *valid = g_utf8_make_valid(message, -1);
-    json_add_text(record, "time", time);
+    append_time(time, "%Y-%m-%dT%H:%M:%S");
+    json_add_text(record, "time", time->str);
     json_add_text(record, "level", levels[level].name);
     json_add_text(record, "logger", name);
     if (current_request_id && *current_request_id)
         json_add_text(record, "request_id", current_request_id);
     json_add_text(record, "message", valid);
-    g_autofree char *text = json_to_text(record);
-    g_string_append(line, text);
+    if (text)
+        json_add_text(record, "text", text);
+    g_autofree char *serialised = json_to_text(record);
+    g_string_append(line, serialised);
 }
 
 /* A peer's text inside a message must not be able to forge a line of the log. */
 static void append_on_one_line(GString *line, const char *message)
 {
-    for (const char *c = message; *c; c++) {
+    const char *plain = message;
+    for (const char *c = message;; c++) {
+        bool control = ((guchar)*c < 0x20 && *c != '\t') || *c == 0x7f;
+        if (!control)
+            continue;
+        g_string_append_len(line, plain, c - plain);
+        if (*c == '\0')
+            return;
         if (*c == '\n')
             g_string_append(line, "\\n");
-        else if (((guchar)*c < 0x20 && *c != '\t') || *c == 0x7f)
-            g_string_append_printf(line, "\\x%02x", (guchar)*c);
         else
-            g_string_append_c(line, *c);
+            g_string_append_printf(line, "\\x%02x", (guchar)*c);
+        plain = c + 1;
     }
 }
 
@@ -112,12 +141,32 @@ static void append_text_line(GString *line, const char *name, LogLevel level, co
     if (sink.format == LOG_FORMAT_JOURNAL) {
         g_string_append_printf(line, "<%d>%s: ", levels[level].priority, name);
     } else {
-        g_autofree char *time = time_text("%Y-%m-%d %H:%M:%S");
-        g_string_append_printf(line, "%s - %s - %s - ", time, name, levels[level].name);
+        append_time(line, "%Y-%m-%d %H:%M:%S");
+        const char *parts[] = {" - ", name, " - ", levels[level].name, " - "};
+        for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
+            g_string_append(line, parts[i]);
     }
     if (current_request_id && *current_request_id)
         g_string_append_printf(line, "(reqid=%s) ", current_request_id);
     append_on_one_line(line, message);
+}
+
+static void write_record(const char *name, LogLevel level, const char *message, const char *text)
+{
+    g_autoptr(GString) line = g_string_sized_new(256);
+    if (sink.format == LOG_FORMAT_JSON) {
+        append_json_line(line, name, level, message, text);
+    } else {
+        append_text_line(line, name, level, message);
+        if (text) {
+            g_string_append_c(line, '\n');
+            append_on_one_line(line, text);
+        }
+    }
+    g_string_append_c(line, '\n');
+    /* A log that cannot be written is no reason to stop; there is nobody to tell. */
+    ssize_t written = write(sink.fd, line->str, line->len);
+    (void)written;
 }
 
 void log_write(const char *name, LogLevel level, const char *format, ...)
@@ -128,14 +177,11 @@ void log_write(const char *name, LogLevel level, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
+    write_record(name, level, message, NULL);
+}
 
-    g_autoptr(GString) line = g_string_new(NULL);
-    if (sink.format == LOG_FORMAT_JSON)
-        append_json_line(line, name, level, message);
-    else
-        append_text_line(line, name, level, message);
-    g_string_append_c(line, '\n');
-    /* A log that cannot be written is no reason to stop; there is nobody to tell. */
-    ssize_t written = write(sink.fd, line->str, line->len);
-    (void)written;
+void log_write_text(const char *name, LogLevel level, const char *heading, const char *text)
+{
+    if (log_enabled(level))
+        write_record(name, level, heading, text);
 }

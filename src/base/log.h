@@ -41,6 +41,10 @@ bool log_level_from_text(const char *text, LogLevel *out);
 /* Control characters of the message are written as \n, \xNN: one event is one line. */
 void log_write(const char *name, LogLevel level, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
+/* A heading and, on a line of its own, a text: the tenant's results, where scripts take the second
+ * line. */
+void log_write_text(const char *name, LogLevel level, const char *heading, const char *text);
+
 /* A request id that every line of this thread carries until it is set to NULL (borrowed). */
 void log_set_request_id(const char *request_id);
 

@@ -22,7 +22,7 @@ void tenant_print(const Tenant *tenant, const char *heading, Json *value)
     if (tenant->arguments->json)
         printf("%s\n", text);
     else
-        log_info("%s\n%s", heading, text);
+        log_write_text(LOG_NAME, LOG_LEVEL_INFO, heading, text);
 }
 
 static bool tenant_status(Tenant *tenant, GError **error)

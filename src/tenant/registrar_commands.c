@@ -109,8 +109,10 @@ bool tenant_reglist(Tenant *tenant, GError **error)
         return tenant_fail(error, "%s refused the list: %u %s", server_words(tenant->registrar),
                            answer->status, answer->text);
     g_autofree char *text = json_to_python_text(answer->body);
-    log_info("From registrar %s port %s retrieved %s\n", server_host(tenant->registrar),
-             server_port(tenant->registrar), text);
+    g_autofree char *retrieved =
+        g_strdup_printf("From registrar %s port %s retrieved %s", server_host(tenant->registrar),
+                        server_port(tenant->registrar), text);
+    log_write_text(LOG_NAME, LOG_LEVEL_INFO, retrieved, ""); /* upstream's blank line */
     g_autofree char *heading =
         g_strdup_printf("Agent list from %s retrieved: ", server_words(tenant->registrar));
     tenant_print(tenant, heading, server_results(answer));

@@ -93,8 +93,10 @@ bool tenant_cvlist(Tenant *tenant, GError **error)
     if (answer->status != 200)
         return fail_answer(tenant, "list of agents", answer, error);
     g_autofree char *text = python_repr(answer->body);
-    log_info("From verifier %s port %s retrieved: \"%s\"\n", server_host(tenant->verifier),
-             server_port(tenant->verifier), text);
+    g_autofree char *retrieved =
+        g_strdup_printf("From verifier %s port %s retrieved: \"%s\"", server_host(tenant->verifier),
+                        server_port(tenant->verifier), text);
+    log_write_text(LOG_NAME, LOG_LEVEL_INFO, retrieved, ""); /* upstream's blank line */
     g_autofree char *heading =
         g_strdup_printf("Agent list from %s retrieved: ", server_words(tenant->verifier));
     tenant_print(tenant, heading, server_results(answer));
