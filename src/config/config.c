@@ -68,7 +68,7 @@ static void warn_unknown(const ConfigSchema *schema, const FoundOption *found, G
     bool known = strcmp(found->section, "DEFAULT") == 0
                      ? find_option_by_name(schema, found->name) != NULL
                      : find_option(schema, found->section, found->name) != NULL;
-    if (known || is_version(schema, found))
+    if (known || schema->partial || is_version(schema, found))
         return;
     if (g_hash_table_add(warned, g_strdup_printf("%s\n%s", found->section, found->name)))
         log_warning("%s: unknown option '%s' in [%s]: ignored", found->value.source, found->name,

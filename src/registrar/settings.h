@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registrar's options as typed values, read once at start from registrar/options.c's table.
+ */
+#pragma once
+
+#include "config/config.h"
+
+typedef enum { EK_CHECK_OFF, EK_CHECK_WARN, EK_CHECK_REQUIRE } EkCheck;
+typedef enum { MALFORMED_IGNORE, MALFORMED_WARN, MALFORMED_REJECT } MalformedAction;
+
+typedef struct {
+    const char *ip;
+    unsigned port, tls_port;             /* 0 = that listener is not opened */
+    EkCheck ek_cert_check;               /* decision D19 */
+    MalformedAction malformed;           /* decision D22 */
+    gint64 identity_tombstone;           /* seconds; 0 = none (decision D18) */
+    unsigned register_rate_limit_per_ip; /* a minute; 0 = off (decision D24) */
+    char *tpm_cert_store;
+    unsigned io_threads, workers;
+    unsigned database_connections;
+    size_t max_upload_size;
+    unsigned drain_seconds;
+} RegistrarSettings;
+
+extern const ConfigSchema registrar_schema;
+
+/* Texts borrow from `config`. False: tenant.conf, which may name the store of certificates, is
+ * unusable. */
+bool registrar_settings_read(const Config *config, RegistrarSettings *out, GError **error);
+void registrar_settings_clear(RegistrarSettings *settings);
