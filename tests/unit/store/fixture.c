@@ -34,8 +34,10 @@ static char *run_server_script(const char *command)
     if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL,
                       &status, NULL))
         return NULL;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED) {
+        g_rmdir(server_directory);
         exit(SKIPPED);
+    }
     return status == 0 ? g_strdup(g_strstrip(output)) : NULL;
 }
 
@@ -62,6 +64,18 @@ void engine_stop(void)
     g_rmdir(server_directory);
     g_clear_pointer(&server_directory, g_free);
     g_clear_pointer(&server_url, g_free);
+}
+
+void engine_halt(void)
+{
+    g_autofree char *output = run_server_script("halt");
+    assert_non_null(output);
+}
+
+void engine_resume(void)
+{
+    g_autofree char *output = run_server_script("start");
+    assert_non_null(output);
 }
 
 bool engine_is_postgresql(void)
@@ -156,4 +170,9 @@ bool item_count(Connection *connection, gpointer data, GError **error)
         return false;
     *(gint64 *)data = rows_int(rows, 0);
     return true;
+}
+
+bool item_delete_all(Connection *connection, gpointer data, GError **error)
+{
+    return sql_run(connection, error, "DELETE FROM items", "");
 }

@@ -21,6 +21,9 @@ typedef struct {
 /* Starts what the engine needs; exits 77 with the reason where it is not installed. */
 void engine_start(int argc, char **argv);
 void engine_stop(void);
+/* The PostgreSQL server goes away at once, and comes back at the same place. */
+void engine_halt(void);
+void engine_resume(void);
 bool engine_is_postgresql(void);
 
 int fixture_setup(void **state);
@@ -39,3 +42,4 @@ typedef struct {
 bool item_insert(Connection *connection, gpointer item, GError **error);
 bool item_find(Connection *connection, gpointer item, GError **error);
 bool item_count(Connection *connection, gpointer gint64_out, GError **error);
+bool item_delete_all(Connection *connection, gpointer unused, GError **error);
