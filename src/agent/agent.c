@@ -80,8 +80,17 @@ static bool is_protocol(const GError *error, ProtocolError code)
     return g_error_matches(error, PROTOCOL_ERROR, (int)code);
 }
 
+/* A signal ended the work: no failure, and the loop asks the waiter what to do. */
+static bool was_cancelled(const Agent *agent)
+{
+    return g_error_matches(agent->failure, PEER_ERROR, PEER_ERROR_CANCELLED);
+}
+
 static Event registration_failed(Agent *agent)
 {
+    if (was_cancelled(agent))
+        return EVENT_FAILED;
+    agent->failures_in_row++;
     log_error("Registration failed: %s", agent->failure->message);
     agent->forbidden_rounds =
         is_protocol(agent->failure, PROTOCOL_ERROR_FORBIDDEN) ? agent->forbidden_rounds + 1 : 0;
@@ -107,6 +116,9 @@ static bool may_register_again(const Agent *agent)
 
 static Event attestation_failed(Agent *agent)
 {
+    if (was_cancelled(agent))
+        return EVENT_FAILED;
+    agent->verifier.quick_retry_ms = 0;
     if (is_protocol(agent->failure, PROTOCOL_ERROR_UNAUTHORISED)) {
         agent->unauthorised_in_row++;
         log_info("Received 401 Unauthorized, retrying immediately to re-authenticate");

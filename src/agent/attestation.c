@@ -50,7 +50,7 @@ static bool set_refusal(Attestation *self, const HttpAnswer *answer, const char 
     g_autoptr(Json) body = http_answer_json(answer);
     g_autofree char *details = remedy_answer_details(body);
     const char *code = remedy_answer_code(body);
-    const char *remedy = remedy_for_attestation(answer->status, body);
+    g_autofree char *remedy = remedy_for_attestation(answer->status, body, self->agent_id);
     if (answer->status == 401) {
         log_warning("Received 401 Unauthorized, clearing token for future requests");
         drop_token(self);

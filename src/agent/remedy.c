@@ -108,25 +108,34 @@ const char *remedy_answer_code(Json *body)
     return some ? json_member_text(json_object_array_get_idx(errors, 0), "code") : NULL;
 }
 
-const char *remedy_for_attestation(unsigned status, Json *body)
+char *remedy_for_foreign_server(unsigned status)
+{
+    return g_strdup_printf("the server answers, but is no Keylime verifier (status %u): check "
+                           "verifier_url",
+                           status);
+}
+
+char *remedy_for_attestation(unsigned status, Json *body, const char *agent_id)
 {
     const char *code = remedy_answer_code(body);
-    if (status == 404 && code && strcmp(code, "not_found") == 0)
-        return "this agent is not enrolled at the verifier: keylime_tenant -c add --push-model -u "
-               "<id>";
+    if (status == 404 && g_strcmp0(code, "not_found") == 0)
+        return g_strdup_printf("agent %s is not enrolled at the verifier: keylime_tenant -c add "
+                               "--push-model -u %s",
+                               agent_id, agent_id);
     if (status == 404)
-        return "the verifier does not speak 3.0 (push) here: is it in push mode (mode = push), and "
-               "is "
-               "this the agent's id and URL?";
-    if (status == 403 && code && strcmp(code, "agent_attestations_disabled") == 0)
-        return "an operator stopped this agent: keylime_tenant -c reactivate --push-model -u <id>";
+        return g_strdup(
+            "the verifier does not speak 3.0 (push) here: is it in push mode (mode = push)?");
+    if (status == 403 && g_strcmp0(code, "agent_attestations_disabled") == 0)
+        return g_strdup_printf("an operator stopped this agent: keylime_tenant -c reactivate -u %s",
+                               agent_id);
     if (status == 413)
-        return "raise max_upload_size at the verifier";
+        return g_strdup("raise max_upload_size at the verifier");
     if (status == 422)
-        return "compare tpm_signing_alg and tpm_hash_alg of this agent with the accept_tpm_* lists "
-               "of "
-               "the tenant, and enrol again with: keylime_tenant -c update --push-model -u <id>";
+        return g_strdup_printf("compare tpm_signing_alg and tpm_hash_alg of this agent with the "
+                               "accept_tpm_* lists of the tenant, and: keylime_tenant -c update "
+                               "--push-model -u %s",
+                               agent_id);
     if (!body || !(json_member(body, "errors") || json_member(body, "data")))
-        return "the server answers, but is no Keylime verifier: check verifier_url";
+        return remedy_for_foreign_server(status);
     return NULL;
 }

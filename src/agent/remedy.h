@@ -26,6 +26,9 @@ char *remedy_answer_details(Json *body);
 /* The `code` of its first JSON:API error; NULL when it has none. Borrowed. */
 const char *remedy_answer_code(Json *body);
 
-/* What to do about an answer of the verifier on an attestation route; NULL = nothing to add.
- * Static. */
-const char *remedy_for_attestation(unsigned status, Json *body);
+/* What to do about an answer of the verifier on an attestation route: newly allocated, NULL =
+ * nothing to add. */
+char *remedy_for_attestation(unsigned status, Json *body, const char *agent_id);
+
+/* "the server answers, but is no Keylime verifier (status N): ..." Newly allocated. */
+char *remedy_for_foreign_server(unsigned status);

@@ -19,13 +19,14 @@ static void set_refusal(GError **error, const HttpAnswer *answer, const char *wh
     g_autoptr(Json) body = http_answer_json(answer);
     g_autofree char *details = remedy_answer_details(body);
     g_autofree char *unenrolled = g_strdup_printf(NOT_ENROLLED, id, id);
+    g_autofree char *foreign = body ? NULL : remedy_for_foreign_server(answer->status);
     const char *remedy = "";
     if (answer->status == 404 || answer->status == 405 || answer->status == 410)
         remedy = "the verifier does not speak 3.0 (push): is it in push mode (mode = push)?";
     else if (answer->status == 401)
         remedy = unenrolled;
     else if (!body)
-        remedy = "the server answers, but is no Keylime verifier: check verifier_url";
+        remedy = foreign;
     g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_REFUSED,
                 "Authentication failed: %s answered %u%s%s%s%s", what, answer->status,
                 *details ? ": " : "", details, *remedy ? "; " : "", remedy);
@@ -49,6 +50,10 @@ static bool request_challenge(Peer *verifier, const Url *url, const char *agent_
         return false;
     }
     g_autoptr(Json) body = http_answer_json(answer);
+    if (!body) {
+        set_refusal(error, answer, "POST /v3.0/sessions", agent_id);
+        return false;
+    }
     return session_challenge_read(body, challenge, error);
 }
 

@@ -267,13 +267,15 @@ static void test_answer_details(void **state)
     g_autofree char *text = remedy_answer_details(errors);
     assert_string_equal(text, "no way (/data); Forbidden");
     assert_string_equal(remedy_answer_code(errors), "invalid_resource_data");
-    assert_non_null(strstr(remedy_for_attestation(422, errors), "accept_tpm_"));
+    g_autofree char *advice = remedy_for_attestation(422, errors, "a1");
+    assert_non_null(strstr(advice, "accept_tpm_"));
     g_autoptr(Json) v2 = parse("{\"code\":403,\"status\":\"no\",\"results\":{}}");
     g_autofree char *status = remedy_answer_details(v2);
     assert_string_equal(status, "no");
     g_autofree char *nothing = remedy_answer_details(NULL);
     assert_string_equal(nothing, "");
-    assert_non_null(strstr(remedy_for_attestation(200, NULL), "no Keylime verifier"));
+    g_autofree char *foreign = remedy_for_attestation(200, NULL, "a1");
+    assert_non_null(strstr(foreign, "no Keylime verifier (status 200)"));
 }
 
 int main(void)
