@@ -75,22 +75,21 @@ void log_set_request_id(const char *request_id)
 
 /* Local time with milliseconds. The text of a second is worked out once a thread: a busy server
  * writes thousands of lines in it. */
-static void append_time(GString *line, const char *format)
+static void append_time(GString *line, char separator)
 {
     static _Thread_local struct {
         time_t second;
-        const char *format;
-        char text[32];
+        char separator, text[32];
     } last;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (now.tv_sec != last.second || format != last.format) {
+    if (now.tv_sec != last.second || separator != last.separator) {
         struct tm parts;
         localtime_r(&now.tv_sec, &parts);
-        if (strftime(last.text, sizeof last.text, format, &parts) == 0)
-            last.text[0] = '\0';
+        strftime(last.text, sizeof last.text, "%Y-%m-%d %H:%M:%S", &parts);
+        last.text[strlen("2026-11-24")] = separator;
         last.second = now.tv_sec;
-        last.format = format;
+        last.separator = separator;
     }
     g_string_append(line, last.text);
     char fraction[8];
@@ -104,7 +103,7 @@ static void append_json_line(GString *line, const char *name, LogLevel level, co
     g_autoptr(Json) record = json_object_new_object();
     g_autoptr(GString) time = g_string_new(NULL);
     g_autofree char *valid = g_utf8_make_valid(message, -1);
-    append_time(time, "%Y-%m-%dT%H:%M:%S");
+    append_time(time, 'T');
     json_add_text(record, "time", time->str);
     json_add_text(record, "level", levels[level].name);
     json_add_text(record, "logger", name);
@@ -141,7 +140,7 @@ static void append_text_line(GString *line, const char *name, LogLevel level, co
     if (sink.format == LOG_FORMAT_JOURNAL) {
         g_string_append_printf(line, "<%d>%s: ", levels[level].priority, name);
     } else {
-        append_time(line, "%Y-%m-%d %H:%M:%S");
+        append_time(line, ' ');
         const char *parts[] = {" - ", name, " - ", levels[level].name, " - "};
         for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
             g_string_append(line, parts[i]);
