@@ -19,7 +19,7 @@ static const Option options[] = {
     {TENANT_OPTION("client_key_password", OPTION_TEXT, "", "Its password, if it has one."),
      .secret = true},
     {TENANT_OPTION("client_cert", OPTION_TEXT, "default", "The tenant's certificate.")},
-    {TENANT_OPTION("trusted_server_ca", OPTION_LIST, "default",
+    {TENANT_OPTION("trusted_server_ca", OPTION_TEXT, "default",
                    "CA certificates that verifier and registrar are checked against.")},
     {TENANT_OPTION("tls_check_hostnames", OPTION_BOOL, "True",
                    "Whether a server's certificate must name the host that is asked.")},
