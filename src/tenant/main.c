@@ -100,6 +100,8 @@ int main(int argc, char **argv)
         printf("keylime_tenant %s\nAPI versions: 2.0-2.6, 3.0\n", KEYLIME_VERSION);
         return 0;
     }
+    if (!arguments.check_config && !arguments_check(&arguments, &error))
+        return usage_error(error);
     log_open(arguments.json ? STDERR_FILENO : STDOUT_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
     g_autoptr(Config) config = config_load(&tenant_schema, NULL, &error);
     if (!config) {
@@ -115,8 +117,6 @@ int main(int argc, char **argv)
         log_error("Invalid command specified: %s", arguments.command);
         return 1;
     }
-    if (!arguments_check(&arguments, &error))
-        return usage_error(error);
     if (!run_command(config, &arguments, command, &error)) {
         log_error("%s", error->message);
         return 1;
