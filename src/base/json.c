@@ -4,6 +4,7 @@
 #include "base/encoding.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 G_DEFINE_QUARK(json - error - quark, json_error)
@@ -14,6 +15,31 @@ static void free_tokener(struct json_tokener *tokener)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_tokener, free_tokener)
 
+/* json-c reads NaN and Infinity, which are no JSON, and takes numbers beyond a double for infinite.
+ */
+static bool numbers_are_finite(Json *value)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_double:
+        return isfinite(json_object_get_double(value));
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            if (!numbers_are_finite(json_object_array_get_idx(value, i)))
+                return false;
+        return true;
+    case json_type_object: {
+        json_object_object_foreach (value, name, member) {
+            (void)name;
+            if (!numbers_are_finite(member))
+                return false;
+        }
+        return true;
+    }
+    default:
+        return true;
+    }
+}
+
 Json *json_parse(Bytes text, GError **error)
 {
     if (text.size > G_MAXINT) {
@@ -23,18 +49,22 @@ Json *json_parse(Bytes text, GError **error)
     g_autoptr(json_tokener) tokener = json_tokener_new_ex(JSON_MAX_DEPTH);
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     Json *value = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
-    if (!value && json_tokener_get_error(tokener) == json_tokener_continue) {
-        /* A number or an unfinished document: the end of the text is said by a NUL. */
-        value = json_tokener_parse_ex(tokener, "", 1);
-    }
     enum json_tokener_error state = json_tokener_get_error(tokener);
     size_t consumed = json_tokener_get_parse_end(tokener);
+    if (state == json_tokener_continue) {
+        /* A number or a word at the very end might go on: a blank says that it does not. */
+        value = json_tokener_parse_ex(tokener, "\n", 1);
+        state = json_tokener_get_error(tokener);
+        consumed = text.size;
+    }
     if (state == json_tokener_success && consumed < text.size) {
         /* json-c stops at a NUL; what follows was not read. */
         for (size_t i = consumed; i < text.size; i++)
             if (!strchr(" \t\r\n", text.data[i]) || text.data[i] == '\0')
                 state = json_tokener_error_parse_unexpected;
     }
+    if (state == json_tokener_success && !numbers_are_finite(value))
+        state = json_tokener_error_parse_number;
     if (state == json_tokener_success && value)
         return value;
     g_set_error(error, JSON_ERROR, JSON_ERROR_SYNTAX, "not JSON: %s at byte %zu",
