@@ -110,22 +110,21 @@ static PGconn *connect_to_server(const DatabaseUrl *url)
         {"keepalives_interval", "5"},
         {"keepalives_count", "3"},
     };
-    g_autoptr(GPtrArray) keywords = g_ptr_array_new();
-    g_autoptr(GPtrArray) values = g_ptr_array_new();
-    for (size_t i = 0; i < G_N_ELEMENTS(defaults); i++) {
-        g_ptr_array_add(keywords, (gpointer)defaults[i].keyword);
-        g_ptr_array_add(values, (gpointer)defaults[i].value);
+    static const guint count = G_N_ELEMENTS(defaults);
+    guint more = url->keywords->len;
+    g_autofree const char **keywords = g_new0(const char *, count + more + 2);
+    g_autofree const char **values = g_new0(const char *, count + more + 2);
+    for (guint i = 0; i < count; i++) {
+        keywords[i] = defaults[i].keyword;
+        values[i] = defaults[i].value;
     }
-    for (guint i = 0; i < url->keywords->len; i++) {
-        g_ptr_array_add(keywords, g_ptr_array_index(url->keywords, i));
-        g_ptr_array_add(values, g_ptr_array_index(url->values, i));
+    for (guint i = 0; i < more; i++) {
+        keywords[count + i] = g_ptr_array_index(url->keywords, i);
+        values[count + i] = g_ptr_array_index(url->values, i);
     }
-    g_ptr_array_add(keywords, (gpointer) "client_encoding");
-    g_ptr_array_add(values, (gpointer) "UTF8");
-    g_ptr_array_add(keywords, NULL);
-    g_ptr_array_add(values, NULL);
-    return PQconnectdbParams((const char *const *)keywords->pdata,
-                             (const char *const *)values->pdata, 0);
+    keywords[count + more] = "client_encoding";
+    values[count + more] = "UTF8";
+    return PQconnectdbParams(keywords, values, 0);
 }
 
 static bool connect_again(PostgresqlConnection *connection, GError **error)
