@@ -125,7 +125,7 @@ static void an_untrusted_server_gets_no_request(void **state)
     expect_failure(client, url, HTTP_CLIENT_ERROR_CERTIFICATE,
                    (const char *[]){"certificate verify failed", world->other_ca_file,
                                     "CN=Other CA", "CN=Test CA", "CN=server", NULL});
-    assert_int_equal(world->served, 0);
+    assert_int_equal(g_atomic_int_get(&world->served), 0);
     /* Trust in the system's store must not help (contract C89). */
     g_setenv("SSL_CERT_FILE", world->ca_file, TRUE);
     g_setenv("CURL_CA_BUNDLE", world->ca_file, TRUE);
@@ -148,7 +148,7 @@ static void a_wrong_name_is_told_the_right_ones(void **state)
     expect_failure(strict, url_v4, HTTP_CLIENT_ERROR_CERTIFICATE,
                    (const char *[]){"hostname mismatch", "DNS elsewhere.example", "IP 192.0.2.1",
                                     "127.0.0.1", NULL});
-    assert_int_equal(world->served, 0);
+    assert_int_equal(g_atomic_int_get(&world->served), 0);
     g_autoptr(HttpClient) lenient = client_with(world->ca_file, false, 3000);
     assert_int_equal(send_ok(lenient, url_v4, NULL, NULL), 200);
 }

@@ -268,7 +268,7 @@ static void a_large_body_is_refused_in_words(void **state)
         assert_non_null(strstr(answer, "max_upload_size"));
         assert_true(closed);
     }
-    assert_int_equal(world->served, 0);
+    assert_int_equal(g_atomic_int_get(&world->served), 0);
     /* Nobody has to send a body that will be refused anyway. */
     expect_raw(world, true,
                "POST /v3/agents/a/attestations HTTP/1.1\r\nHost: x\r\nContent-Length: "

@@ -18,9 +18,7 @@
 static void echo(const HttpRequest *request, HttpResponse *response, gpointer context)
 {
     World *world = context;
-    g_mutex_lock(&world->lock);
-    world->served++;
-    g_mutex_unlock(&world->lock);
+    g_atomic_int_inc(&world->served);
     static const char *const kinds[] = {"anonymous", "agent", "admin"};
     const Identity *identity = http_request_identity(request);
     Json *results = json_object_new_object();

@@ -21,7 +21,7 @@ typedef struct {
     GCond changed;
     unsigned held; /* requests waiting in the `hold` handler */
     bool released;
-    unsigned served; /* requests that the `echo` handler has seen */
+    gint served; /* requests that the `echo` handler has seen; atomic */
 } World;
 
 /* Limits that suit tests: 1 I/O thread, `workers`, a queue of 2, 100,000 bytes, 1 s idle. */
