@@ -102,8 +102,7 @@ void http_client_free(HttpClient *client)
     g_free(client);
 }
 
-/* --- callbacks of libcurl
- * -------------------------------------------------------------------------- */
+/* --- callbacks of libcurl -------------------------------------------------------------------- */
 
 /* Notes the address, so that a failed connect can name it. */
 static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
@@ -142,8 +141,7 @@ static CURLcode on_tls_context(CURL *easy, void *context, void *data)
     return CURLE_OK;
 }
 
-/* --- one request
- * ----------------------------------------------------------------------------------- */
+/* --- one request ----------------------------------------------------------------------------- */
 
 static void set_tls(HttpClient *client)
 {

@@ -19,8 +19,7 @@ static GError *fail(const ClientFailure *failure, HttpClientError code, const ch
     return g_error_new(HTTP_CLIENT_ERROR, code, "%s: %s", where, cause);
 }
 
-/* --- certificates
- * ---------------------------------------------------------------------------------- */
+/* --- certificates ---------------------------------------------------------------------------- */
 
 /* What is wrong, with the facts that show it. */
 static char *verify_cause(const ClientFailure *failure)
@@ -71,8 +70,7 @@ static GError *own_certificate_error(const ClientFailure *failure)
     return fail(failure, HTTP_CLIENT_ERROR_CERTIFICATE, text);
 }
 
-/* --- TLS
- * ------------------------------------------------------------------------------------------- */
+/* --- TLS ------------------------------------------------------------------------------------- */
 
 static bool text_has(const ClientFailure *failure, const char *part)
 {
@@ -112,8 +110,7 @@ static GError *tls_error(const ClientFailure *failure)
     return fail(failure, HTTP_CLIENT_ERROR_TLS, text);
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static GError *connect_error(const ClientFailure *failure)
 {

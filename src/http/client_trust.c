@@ -26,8 +26,7 @@ struct ClientTrust {
     char *subjects;
 };
 
-/* --- texts of certificates
- * ------------------------------------------------------------------------- */
+/* --- texts of certificates ------------------------------------------------------------------- */
 
 static char *text_of_bio(BIO *bio)
 {
@@ -90,8 +89,7 @@ static char *alternative_names(X509 *certificate)
     return g_string_free(out, FALSE);
 }
 
-/* --- the bundle
- * ------------------------------------------------------------------------------------ */
+/* --- the bundle ------------------------------------------------------------------------------ */
 
 /* Subjects of the certificates in a PEM text; NULL when there is none. */
 static char *read_subjects(GBytes *bundle)
@@ -232,8 +230,7 @@ const char *client_trust_subjects(const ClientTrust *trust)
     return trust->subjects;
 }
 
-/* --- what the server offered
- * ----------------------------------------------------------------------- */
+/* --- what the server offered ----------------------------------------------------------------- */
 
 void offered_certificate_clear(OfferedCertificate *offered)
 {

@@ -85,8 +85,7 @@ static Step step_of_io(IoOutcome outcome)
     return STEP_CLOSE;
 }
 
-/* --- answering
- * ------------------------------------------------------------------------------------- */
+/* --- answering ------------------------------------------------------------------------------- */
 
 /* The response is complete: turn it into bytes. */
 static Step start_answer(Connection *connection, bool last)
@@ -150,8 +149,7 @@ static Step step_linger(Connection *connection)
     return step_of_io(outcome);
 }
 
-/* --- receiving
- * ------------------------------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------------------------- */
 
 static Step step_handshake(Connection *connection)
 {
@@ -379,8 +377,7 @@ static Step step_body(Connection *connection)
                                               : step_sized_body(connection);
 }
 
-/* --- the state machine
- * ----------------------------------------------------------------------------- */
+/* --- the state machine ----------------------------------------------------------------------- */
 
 static Step run_step(Connection *connection)
 {

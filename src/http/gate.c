@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* --- errors
- * ---------------------------------------------------------------------------------------- */
+/* --- errors ---------------------------------------------------------------------------------- */
 
 /* Error word of JSON:API (verifier-push-api §2.7 names the ones of the routes themselves). */
 static const char *error_word(unsigned status)
@@ -51,8 +50,7 @@ void gate_error(HttpResponse *response, const HttpRequest *request, const Route 
         envelope_gate_error(response, status, detail);
 }
 
-/* --- on the I/O thread
- * ----------------------------------------------------------------------------- */
+/* --- on the I/O thread ----------------------------------------------------------------------- */
 
 static bool refuse(HttpResponse *response, const HttpRequest *request, const Route *route,
                    unsigned status, const char *detail)
@@ -112,8 +110,7 @@ bool gate_admit(const Gate *gate, const RequestHead *head, bool encrypted, HttpR
     return authorization(*route, request) || check_access(*route, request, response);
 }
 
-/* --- on a worker
- * ----------------------------------------------------------------------------------- */
+/* --- on a worker ----------------------------------------------------------------------------- */
 
 static bool refuse_token(HttpResponse *response, const char *detail)
 {

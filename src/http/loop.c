@@ -41,8 +41,7 @@ struct Loop {
     Exchange *answers; /* newest first */
 };
 
-/* --- answers
- * --------------------------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------------------- */
 
 static void wake(Loop *loop)
 {
@@ -99,8 +98,7 @@ static bool dispatch(gpointer data, Exchange *exchange)
     return worker_pool_push(loop->settings.pool, exchange);
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static void start_sweeping(Loop *loop)
 {
@@ -216,8 +214,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *data)
     }
 }
 
-/* --- the end
- * --------------------------------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void close_connections(Loop *loop, bool all)
 {
@@ -279,8 +276,7 @@ void loop_join(Loop *loop)
         g_thread_join(g_steal_pointer(&loop->thread));
 }
 
-/* --- the beginning
- * --------------------------------------------------------------------------------- */
+/* --- the beginning --------------------------------------------------------------------------- */
 
 static void open_door(Loop *loop, Door *door, Listener *listener)
 {

@@ -214,8 +214,7 @@ const char *http_request_peer(const HttpRequest *request)
     return request->peer;
 }
 
-/* --- response
- * -------------------------------------------------------------------------------------- */
+/* --- response -------------------------------------------------------------------------------- */
 
 HttpResponse *http_response_new(void)
 {

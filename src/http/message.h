@@ -26,8 +26,7 @@ typedef struct {
 typedef struct HttpRequest HttpRequest;
 typedef struct HttpResponse HttpResponse;
 
-/* --- request: everything borrowed, valid during the handler
- * ---------------------------------------- */
+/* --- request: everything borrowed, valid during the handler ---------------------------------- */
 
 HttpMethod http_request_method(const HttpRequest *request);
 /* Path as received, without query, e.g. "/v3.0/agents/a/attestations". */
@@ -53,8 +52,7 @@ const char *http_request_token(const HttpRequest *request);
 /* Peer address text; the client's behind a trusted proxy (decision D32). */
 const char *http_request_peer(const HttpRequest *request);
 
-/* --- response
- * -------------------------------------------------------------------------------------- */
+/* --- response -------------------------------------------------------------------------------- */
 
 void http_response_status(HttpResponse *response, unsigned status);
 /* Copies. A header of the same name is replaced. */

@@ -6,6 +6,7 @@ struct WorkerPool {
     GCond filled;
     GQueue queue;
     unsigned limit;
+    unsigned idle; /* threads that wait for an item */
     bool stopping;
     GPtrArray *threads; /* of GThread */
     WorkerFunction function;
@@ -15,8 +16,10 @@ struct WorkerPool {
 static gpointer next_item(WorkerPool *pool)
 {
     g_mutex_lock(&pool->lock);
+    pool->idle++;
     while (!pool->stopping && g_queue_is_empty(&pool->queue))
         g_cond_wait(&pool->filled, &pool->lock);
+    pool->idle--;
     gpointer item = pool->stopping ? NULL : g_queue_pop_head(&pool->queue);
     g_mutex_unlock(&pool->lock);
     return item;
@@ -50,7 +53,8 @@ WorkerPool *worker_pool_new(unsigned threads, unsigned queue_limit, WorkerFuncti
 bool worker_pool_push(WorkerPool *pool, gpointer item)
 {
     g_mutex_lock(&pool->lock);
-    bool accepted = !pool->stopping && g_queue_get_length(&pool->queue) < pool->limit;
+    /* An item for which a thread is only waking up does not wait for a worker. */
+    bool accepted = !pool->stopping && g_queue_get_length(&pool->queue) < pool->limit + pool->idle;
     if (accepted) {
         g_queue_push_tail(&pool->queue, item);
         g_cond_signal(&pool->filled);

@@ -18,8 +18,7 @@
 
 #include <cmocka.h>
 
-/* --- heads
- * ----------------------------------------------------------------------------------------- */
+/* --- heads ----------------------------------------------------------------------------------- */
 
 static void a_head_is_the_same_however_it_is_cut(void **state)
 {
@@ -69,8 +68,7 @@ static void a_length_beyond_all_numbers_is_large(void **state)
     assert_true(head.body_size == G_MAXUINT64);
 }
 
-/* --- chunks
- * ---------------------------------------------------------------------------------------- */
+/* --- chunks ---------------------------------------------------------------------------------- */
 
 static ChunkedOutcome decode(const char *text, size_t step, size_t limit, GByteArray *body,
                              size_t *left)
@@ -136,8 +134,7 @@ static void broken_chunks_are_refused(void **state)
     assert_int_equal(decode(endless, 100, 10, body, &left), CHUNKED_BAD);
 }
 
-/* --- access and certificates
- * ----------------------------------------------------------------------- */
+/* --- access and certificates ----------------------------------------------------------------- */
 
 static void only_the_right_identity_passes(void **state)
 {
@@ -209,8 +206,7 @@ static void a_refused_certificate_is_told_why(void **state)
     assert_null(none.not_admin);
 }
 
-/* --- addresses
- * ------------------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------------- */
 
 static void only_trusted_proxies_speak_for_others(void **state)
 {
@@ -236,8 +232,7 @@ static void only_trusted_proxies_speak_for_others(void **state)
     assert_string_equal(nobody_trusted, "10.0.0.1");
 }
 
-/* --- envelopes
- * ------------------------------------------------------------------------------------- */
+/* --- envelopes ------------------------------------------------------------------------------- */
 
 static void envelopes_have_the_form_of_the_protocol(void **state)
 {

@@ -65,8 +65,7 @@ static void expect_raw(World *world, bool encrypted, const char *text, const cha
     assert_true(closed);
 }
 
-/* --- access
- * ---------------------------------------------------------------------------------------- */
+/* --- access ---------------------------------------------------------------------------------- */
 
 static void access_follows_the_matrix(void **state)
 {
@@ -144,8 +143,7 @@ static void a_trusted_proxy_names_the_client(void **state)
     expect(answer, 200, "\"peer\":\"192.0.2.7\"");
 }
 
-/* --- errors of the layer
- * --------------------------------------------------------------------------- */
+/* --- errors of the layer --------------------------------------------------------------------- */
 
 static void errors_come_in_the_form_of_the_version(void **state)
 {
@@ -225,8 +223,7 @@ static void malformed_requests_are_told_what_is_wrong(void **state)
         expect_raw(*state, i % 2 == 0, cases[i].text, cases[i].start, cases[i].part);
 }
 
-/* --- bodies and limits
- * ----------------------------------------------------------------------------- */
+/* --- bodies and limits ----------------------------------------------------------------------- */
 
 static void chunked_and_announced_bodies_arrive(void **state)
 {
@@ -322,8 +319,7 @@ static void a_slow_request_is_cut_off(void **state)
     raw_close(&slow_body);
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static unsigned count(const char *text, const char *part)
 {

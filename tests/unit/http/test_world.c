@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- handlers
- * -------------------------------------------------------------------------------------- */
+/* --- handlers -------------------------------------------------------------------------------- */
 
 /* Says back what a handler is told. */
 static void echo(const HttpRequest *request, HttpResponse *response, gpointer context)
@@ -99,8 +98,7 @@ static bool check_token(const char *token, char **agent_id, const char **detail,
     return true;
 }
 
-/* --- the world
- * ------------------------------------------------------------------------------------- */
+/* --- the world ------------------------------------------------------------------------------- */
 
 static char *write_pem(World *world, const char *name, char *text)
 {
@@ -223,8 +221,7 @@ char *world_url(World *world, const char *path)
     return g_strdup_printf("https://127.0.0.1:%u%s", world->port, path);
 }
 
-/* --- raw connections
- * ------------------------------------------------------------------------------- */
+/* --- raw connections ------------------------------------------------------------------------- */
 
 Raw raw_connect(unsigned port, bool encrypted)
 {
