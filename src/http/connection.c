@@ -4,12 +4,9 @@
 
 #include "base/log.h"
 #include "http/admin.h"
-#include "http/chunked.h"
 #include "http/envelope.h"
 #include "http/message_parts.h"
 #include "http/transport.h"
-
-#include <string.h>
 
 #define HANDSHAKE_SECONDS 10
 #define LINGER_SECONDS 5
@@ -28,7 +25,7 @@ typedef enum {
 typedef enum { STEP_AGAIN, STEP_READ, STEP_WRITE, STEP_PAUSE, STEP_CLOSE } Step;
 
 struct Connection {
-    const ConnectionHost *host;
+    ConnectionHost *host;
     Transport transport;
     State state;
     struct event *readable, *writable;
@@ -42,10 +39,7 @@ struct Connection {
     GByteArray *input; /* received, not yet taken */
     size_t scanned;
     Exchange *exchange; /* the present request; a worker's while STATE_WORKING */
-    size_t body_limit;
-    size_t body_capacity;
-    ChunkedState chunked;
-    GByteArray *chunks;
+    RequestBody body;
     bool last; /* close after this answer */
     GByteArray *output;
     size_t sent, discarded;
@@ -95,6 +89,7 @@ static Step start_answer(Connection *connection, bool last)
     connection->output =
         http_response_serialise(exchange->response, !exchange->head.is_head, connection->last);
     g_clear_pointer(&connection->exchange, exchange_free);
+    request_body_clear(&connection->body);
     connection->sent = 0;
     connection->state = STATE_ANSWERING;
     connection->phase_started = g_get_monotonic_time();
@@ -252,9 +247,8 @@ static Step head_complete(Connection *connection)
         exchange->route = NULL;
         exchange_end(exchange);
     }
-    connection->body_limit =
-        admitted ? settings_of(connection)->max_body : CONNECTION_REFUSED_BODY_MAX;
-    if (head->body_size > connection->body_limit)
+    size_t limit = admitted ? settings_of(connection)->max_body : CONNECTION_REFUSED_BODY_MAX;
+    if (head->body_size > limit)
         return refuse_large_body(connection);
     if (!head->chunked && head->body_size == 0)
         return request_complete(connection);
@@ -265,8 +259,8 @@ static Step head_complete(Connection *connection)
             return STEP_CLOSE;
     }
     connection->state = STATE_BODY;
-    connection->body_capacity = 0;
-    connection->chunked = (ChunkedState){0};
+    request_body_start(&connection->body, head->chunked, head->body_size, limit,
+                       &connection->host->body_budget);
     connection->phase_started = g_get_monotonic_time();
     set_paced_deadline(connection, 0);
     return STEP_AGAIN;
@@ -301,80 +295,36 @@ static Step step_head(Connection *connection)
     return step;
 }
 
-/* Room for more of a body of known length. It grows with what arrives: a length alone, which costs
- * its sender nothing, reserves nothing. */
-static bool grow_body(Connection *connection)
+static Step body_trouble(Connection *connection, BodyOutcome outcome)
 {
-    HttpRequest *request = connection->exchange->request;
-    size_t capacity = MAX(2 * connection->body_capacity, (size_t)16 * 1024);
-    capacity = MIN(capacity, (size_t)connection->exchange->head.body_size);
-    uint8_t *body = g_try_realloc(request->body, capacity);
-    if (!body)
-        return false;
-    request->body = body;
-    connection->body_capacity = capacity;
-    return true;
-}
-
-static Step step_sized_body(Connection *connection)
-{
-    HttpRequest *request = connection->exchange->request;
-    size_t total = (size_t)connection->exchange->head.body_size;
-    while (request->body_size < total) {
-        if (request->body_size == connection->body_capacity && !grow_body(connection))
-            return answer_error(connection, 503, "Memory is short; try again", true);
-        uint8_t *tail = request->body + request->body_size;
-        size_t room = connection->body_capacity - request->body_size;
-        size_t got = MIN(room, connection->input->len);
-        if (got > 0) {
-            memcpy(tail, connection->input->data, got);
-            consume(connection, got);
-        } else {
-            IoOutcome outcome = transport_read(&connection->transport, tail, room, &got);
-            if (outcome != IO_DONE)
-                return step_of_io(outcome);
-        }
-        request->body_size += got;
-        set_paced_deadline(connection, request->body_size);
-    }
-    return request_complete(connection);
-}
-
-static Step step_chunked_body(Connection *connection)
-{
-    HttpRequest *request = connection->exchange->request;
-    if (!connection->chunks)
-        connection->chunks = g_byte_array_new();
-    for (;;) {
-        Reader reader = reader_of(bytes_of_array(connection->input));
-        ChunkedOutcome outcome = chunked_decode(&connection->chunked, &reader,
-                                                connection->body_limit, connection->chunks);
-        consume(connection, connection->input->len - reader.rest.size);
-        set_paced_deadline(connection, connection->chunks->len);
-        if (outcome == CHUNKED_TOO_LARGE)
-            return refuse_large_body(connection);
-        if (outcome == CHUNKED_BAD) {
-            if (!connection->exchange->route)
-                return start_answer(connection, true);
-            return answer_error(connection, 400, "The chunked body is malformed", true);
-        }
-        if (outcome == CHUNKED_END)
-            break;
-        Step step = receive(connection);
-        if (step != STEP_AGAIN)
-            return step;
-    }
-    gsize size;
-    request->body = g_byte_array_steal(connection->chunks, &size);
-    request->body_size = size;
-    g_clear_pointer(&connection->chunks, g_byte_array_unref);
-    return request_complete(connection);
+    if (!connection->exchange->route) /* refused by its head: that answer */
+        return start_answer(connection, true);
+    if (outcome == BODY_TOO_LARGE)
+        return refuse_large_body(connection);
+    if (outcome == BODY_NO_MEMORY)
+        return answer_error(connection, 503, "Too many large requests at a time; try again", true);
+    return answer_error(connection, 400, "The chunked body is malformed", true);
 }
 
 static Step step_body(Connection *connection)
 {
-    return connection->exchange->head.chunked ? step_chunked_body(connection)
-                                              : step_sized_body(connection);
+    RequestBody *body = &connection->body;
+    for (;;) {
+        Reader reader = reader_of(bytes_of_array(connection->input));
+        BodyOutcome outcome = request_body_take(body, &reader);
+        consume(connection, connection->input->len - reader.rest.size);
+        if (outcome == BODY_COMPLETE)
+            break;
+        if (outcome != BODY_MORE)
+            return body_trouble(connection, outcome);
+        set_paced_deadline(connection, request_body_size(body));
+        Step step = receive(connection);
+        if (step != STEP_AGAIN)
+            return step;
+    }
+    HttpRequest *request = connection->exchange->request;
+    request->body = request_body_steal(body, &request->body_size);
+    return request_complete(connection);
 }
 
 /* --- the state machine ----------------------------------------------------------------------- */
@@ -443,7 +393,7 @@ static void on_writable(evutil_socket_t fd, short what, void *data)
     run(data);
 }
 
-Connection *connection_new(const ConnectionHost *host, int fd, SSL_CTX *tls, const char *peer)
+Connection *connection_new(ConnectionHost *host, int fd, SSL_CTX *tls, const char *peer)
 {
     Transport transport;
     if (!transport_open(&transport, fd, tls))
@@ -474,7 +424,7 @@ void connection_free(Connection *connection)
     event_free(connection->writable);
     transport_close(&connection->transport);
     g_byte_array_unref(connection->input);
-    g_clear_pointer(&connection->chunks, g_byte_array_unref);
+    request_body_clear(&connection->body);
     g_clear_pointer(&connection->output, g_byte_array_unref);
     g_free(connection->identity.name);
     g_free(connection);

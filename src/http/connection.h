@@ -8,6 +8,7 @@
 
 #include "http/exchange.h"
 #include "http/peer.h"
+#include "http/request_body.h"
 
 #include <event2/event.h>
 #include <openssl/ssl.h>
@@ -26,6 +27,7 @@ typedef struct {
     gpointer loop;
     uint8_t *scratch; /* for reading; shared by the connections of a thread */
     size_t scratch_size;
+    BodyBudget body_budget;
     bool stopping; /* answers end their connection */
     /* Give the exchange to a worker; false = queue full, it stays the connection's. */
     bool (*dispatch)(gpointer loop, Exchange *exchange);
@@ -36,7 +38,7 @@ typedef struct {
 } ConnectionHost;
 
 /* Takes the socket over; `tls` NULL = plain. NULL when memory is short. `link` is for the loop. */
-Connection *connection_new(const ConnectionHost *host, int fd, SSL_CTX *tls, const char *peer);
+Connection *connection_new(ConnectionHost *host, int fd, SSL_CTX *tls, const char *peer);
 /* Closes at once; an exchange at a worker loses its connection. Calls `gone`. */
 void connection_free(Connection *connection);
 

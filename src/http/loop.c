@@ -13,6 +13,7 @@
 
 /* One TLS record, and a little for plain connections. */
 #define SCRATCH_SIZE (32 * 1024)
+#define BODY_BUDGET_MIN ((size_t)64 * 1024 * 1024)
 /* Connections accepted before others get their turn. */
 #define ACCEPT_BATCH 64
 
@@ -287,6 +288,12 @@ static void open_door(Loop *loop, Door *door, Listener *listener)
     door->event = event_new(loop->base, door->fd, EV_READ | EV_PERSIST, on_accept, door);
 }
 
+/* Of all large bodies that are arriving or being handled: four of the largest. */
+static size_t body_budget(const LoopSettings *settings)
+{
+    return MAX(4 * settings->gate->settings->max_body, BODY_BUDGET_MIN);
+}
+
 Loop *loop_new(const LoopSettings *settings, GError **error)
 {
     struct event_base *base = event_base_new();
@@ -308,6 +315,7 @@ Loop *loop_new(const LoopSettings *settings, GError **error)
                                   .loop = loop,
                                   .scratch = g_malloc(SCRATCH_SIZE),
                                   .scratch_size = SCRATCH_SIZE,
+                                  .body_budget = {.limit = body_budget(settings)},
                                   .dispatch = dispatch,
                                   .gone = gone,
                                   .rejected = rejected};

@@ -7,6 +7,7 @@
 #include "http/envelope.h"
 #include "http/message_parts.h"
 #include "http/peer.h"
+#include "http/request_body.h"
 #include "http/request_head.h"
 #include "test_certificates.h"
 
@@ -132,6 +133,48 @@ static void broken_chunks_are_refused(void **state)
     g_autoptr(GByteArray) body = g_byte_array_new();
     size_t left;
     assert_int_equal(decode(endless, 100, 10, body, &left), CHUNKED_BAD);
+}
+
+/* --- bodies --------------------------------------------------------------------------------------
+ */
+
+static BodyOutcome feed(RequestBody *body, size_t size)
+{
+    g_autofree char *text = g_strnfill(size, 'x');
+    Reader reader = reader_of(bytes_of(text, size));
+    BodyOutcome outcome = request_body_take(body, &reader);
+    if (outcome == BODY_MORE)
+        assert_true(reader_at_end(&reader));
+    return outcome;
+}
+
+static void large_bodies_share_a_budget_and_small_ones_always_pass(void **state)
+{
+    BodyBudget budget = {.limit = 300000};
+    RequestBody first = {0}, second = {0}, small = {0};
+    request_body_start(&first, false, 250000, 1000000, &budget);
+    assert_int_equal(feed(&first, 10), BODY_MORE);
+    assert_int_equal(budget.used, 0); /* announced is not yet sent */
+    assert_int_equal(feed(&first, 249989), BODY_MORE);
+    assert_in_range(budget.used, 249999, 250000);
+    request_body_start(&second, false, 250000, 1000000, &budget);
+    assert_int_equal(feed(&second, 200000), BODY_NO_MEMORY);
+    request_body_start(&second, true, 0, 1000000, &budget);
+    g_autofree char *chunk = g_strdup_printf("186a0\r\n%0100000d", 0);
+    Reader reader = reader_of(bytes_of_text(chunk));
+    assert_int_equal(request_body_take(&second, &reader), BODY_NO_MEMORY);
+    request_body_start(&small, false, REQUEST_BODY_SMALL, 1000000, &budget);
+    assert_int_equal(feed(&small, REQUEST_BODY_SMALL + 5), BODY_COMPLETE);
+    assert_int_equal(feed(&first, 1), BODY_COMPLETE);
+    size_t size;
+    g_autofree uint8_t *data = request_body_steal(&first, &size);
+    assert_int_equal(size, 250000);
+    assert_int_equal(data[249999], 'x');
+    assert_int_equal(budget.used, 250000); /* a handler has it */
+    request_body_clear(&first);
+    request_body_clear(&second);
+    request_body_clear(&small);
+    assert_int_equal(budget.used, 0);
 }
 
 /* --- access and certificates ----------------------------------------------------------------- */
@@ -309,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_length_beyond_all_numbers_is_large),
         cmocka_unit_test(chunks_are_joined_however_they_are_cut),
         cmocka_unit_test(broken_chunks_are_refused),
+        cmocka_unit_test(large_bodies_share_a_budget_and_small_ones_always_pass),
         cmocka_unit_test(only_the_right_identity_passes),
         cmocka_unit_test(a_refused_certificate_is_told_why),
         cmocka_unit_test(only_trusted_proxies_speak_for_others),

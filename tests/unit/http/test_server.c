@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* After the headers it relies on. */
 #include <setjmp.h>
@@ -467,6 +468,72 @@ static void new_certificates_serve_new_connections(void **state)
     assert_true(g_error_matches(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CERTIFICATE));
 }
 
+/* One request on a connection that presents the admin's certificate and may resume `session`. */
+static char *ask_resuming(World *world, SSL_CTX *context, SSL_SESSION **session, bool *reused)
+{
+    Raw raw = raw_connect(world->port, false);
+    raw.ssl = SSL_new(context);
+    SSL_set_fd(raw.ssl, raw.fd);
+    if (*session)
+        SSL_set_session(raw.ssl, *session);
+    assert_int_equal(SSL_connect(raw.ssl), 1);
+    raw_text(&raw, "GET /v2/agents HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    bool closed;
+    char *answer = raw_read(&raw, 4, &closed);
+    assert_true(closed);
+    *reused = SSL_session_reused(raw.ssl);
+    SSL_SESSION_free(*session);
+    *session = SSL_get1_session(raw.ssl);
+    SSL_shutdown(raw.ssl); /* otherwise OpenSSL drops the session */
+    raw_close(&raw);
+    return answer;
+}
+
+static void a_resumed_session_keeps_its_identity(void **state)
+{
+    World *world = *state;
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < G_N_ELEMENTS(versions); i++) {
+        SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_max_proto_version(context, versions[i]);
+        SSL_CTX_use_certificate(context, world->admin->certificate);
+        SSL_CTX_use_PrivateKey(context, world->admin->key);
+        SSL_SESSION *session = NULL;
+        for (unsigned round = 0; round < 2; round++) {
+            bool reused;
+            g_autofree char *answer = ask_resuming(world, context, &session, &reused);
+            if (reused != (round == 1))
+                fail_msg("version %x, round %u: %s", (unsigned)versions[i], round, answer);
+            assert_non_null(strstr(answer, "\"name\":\"operator\""));
+        }
+        SSL_SESSION_free(session);
+        SSL_CTX_free(context);
+    }
+}
+
+static void a_peer_that_distrusts_us_is_logged_once(void **state)
+{
+    World *world = *state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    log_open(ends[1], LOG_FORMAT_TEXT, LOG_LEVEL_WARNING);
+    HttpClientSettings settings = {
+        .ca_file = world->other_ca_file, .verify_peer = true, .timeout_ms = 3000, .wake_fd = -1};
+    g_autofree char *url = world_url(world, "/version");
+    for (unsigned i = 0; i < 3; i++) {
+        g_autoptr(HttpClient) client = http_client_new(&settings, NULL);
+        assert_null(http_client_send(client, "GET", url, NULL, BYTES_EMPTY, NULL));
+    }
+    http_server_stop(world->server);
+    log_open(2, LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
+    close(ends[1]);
+    char text[4096] = "";
+    assert_true(read(ends[0], text, sizeof text - 1) > 0);
+    close(ends[0]);
+    assert_int_equal(
+        count(text, "WARNING - peer 127.0.0.1 rejected our certificate (unknown ca)\n"), 1);
+}
+
 static void one_port_is_for_one_server(void **state)
 {
     World *world = *state;
@@ -507,6 +574,8 @@ int main(void)
         WORLD_TEST(stopping_lets_requests_end),
         WORLD_TEST(stopping_does_not_wait_for_ever),
         WORLD_TEST(new_certificates_serve_new_connections),
+        WORLD_TEST(a_resumed_session_keeps_its_identity),
+        WORLD_TEST(a_peer_that_distrusts_us_is_logged_once),
         WORLD_TEST(one_port_is_for_one_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
