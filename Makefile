@@ -40,7 +40,7 @@ bench: ## measure (in an optimised build of its own)
 	@packaging/install-build-dependencies build test
 	test -f $(BUILD)-bench/build.ninja || $(SETUP) --buildtype=release -Db_ndebug=false $(BUILD)-bench
 	ninja -C $(BUILD)-bench
-	$(MESON) test -C $(BUILD)-bench --benchmark --verbose
+	bench/run $(abspath $(BUILD)-bench)
 
 SOURCES = git ls-files '*.c' '*.h' '*.cpp'
 

@@ -48,5 +48,5 @@ typedef struct {
     const Option *options; /* ends with name == NULL */
     const char *program;   /* name in --help and --version */
     const char *summary;   /* first line of --help */
-    bool partial;          /* another program's file: options that are not in the table are its own */
+    bool partial; /* another program's file: options that are not in the table are its own */
 } ConfigSchema;

@@ -48,5 +48,6 @@ const char **field_words(const FieldReader *reader, const char *name);
 /* An integer, or a text of digits. */
 bool field_int(const FieldReader *reader, const char *name, gint64 *out);
 bool field_bool(const FieldReader *reader, const char *name, bool otherwise);
-/* Hexadecimal with 0x, base64, or bare hexadecimal that is no base64; at most `limit` bytes. New reference. */
+/* Hexadecimal with 0x, base64, or bare hexadecimal that is no base64; at most `limit` bytes. New
+ * reference. */
 GBytes *field_binary(const FieldReader *reader, const char *name, size_t limit);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verifier's tables. Times are microseconds since the epoch, 0 or NULL = never; booleans are 0/1;
- * texts that hold JSON say so. Nothing here is shared with upstream's databases (decision D115).
+ * The verifier's tables. Times are microseconds since the epoch, 0 or NULL = never; booleans are
+ * 0/1; texts that hold JSON say so. Nothing here is shared with upstream's databases (decision
+ * D115).
  */
 #include "store/migration.h"
 #include "verifier/verifier.h"
@@ -34,8 +35,8 @@ static const char *const version_1[] = {
     " last_successful_attestation BIGINT NOT NULL,"
     " shown_pending BIGINT NOT NULL," /* after reactivate, until the next verdict (decision D82) */
     /* liveness (decisions D64, D66) */
-    " deadline BIGINT,"       /* NULL = disarmed */
-    " told_to_wait BIGINT NOT NULL," /* 1: the deadline was prolonged since the last evidence */
+    " deadline BIGINT,"                 /* NULL = disarmed */
+    " told_to_wait BIGINT NOT NULL,"    /* 1: the deadline was prolonged since the last evidence */
     " pending_noticed BIGINT NOT NULL," /* 1 after the time-out, 2 after pending_notice */
     /* abandoned challenges (decision D80) */
     " unanswered_since BIGINT NOT NULL, unanswered_count BIGINT NOT NULL,"
@@ -57,8 +58,8 @@ static const char *const version_1[] = {
     " stage TEXT NOT NULL,"      /* awaiting_evidence, evaluating_evidence, verification_complete */
     " evaluation TEXT NOT NULL," /* pending, pass, fail */
     " failure_reason TEXT,"
-    " failures TEXT,"            /* JSON array of {event_id, context} */
-    " warnings TEXT,"            /* JSON array of texts */
+    " failures TEXT," /* JSON array of {event_id, context} */
+    " warnings TEXT," /* JSON array of texts */
     " boot_time BIGINT,"
     " capabilities_received_at BIGINT NOT NULL,"
     " challenges_expire_at BIGINT NOT NULL,"
@@ -66,8 +67,8 @@ static const char *const version_1[] = {
     " verification_completed_at BIGINT,"
     " challenge BYTEA NOT NULL,"
     " capabilities TEXT NOT NULL," /* JSON, verifier/attestation_capabilities.h */
-    /* negotiated for the quote: TPM_ALG_ID of scheme and hash, bits of the PCRs asked for, and which
-     * of the offered keys */
+    /* negotiated for the quote: TPM_ALG_ID of scheme and hash, bits of the PCRs asked for, and
+     * which of the offered keys */
     " quote_scheme BIGINT NOT NULL, quote_hash BIGINT NOT NULL,"
     " quote_pcrs BIGINT NOT NULL, quote_key BIGINT NOT NULL,"
     " message BYTEA, signature BYTEA, pcr_blob BYTEA,"
