@@ -32,7 +32,7 @@ static int bind_socket(const struct addrinfo *address, bool share, bool listenin
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t size = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0)
         return 0;

@@ -134,7 +134,7 @@ RouterOutcome router_match(const Router *router, HttpRequest *request, bool rout
     RouteVersions version = request->major == 3   ? ROUTE_V3
                             : request->major == 2 ? ROUTE_V2
                                                   : ROUTE_UNVERSIONED;
-    Segment segments[SEGMENTS_MAX];
+    Segment segments[SEGMENTS_MAX] = {0};
     unsigned count;
     if (!split(request->path + strlen(request->version), segments, &count))
         return ROUTER_NO_PATH;

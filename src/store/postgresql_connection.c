@@ -195,7 +195,8 @@ bool postgresql_connection_begin(Connection *base, GError **error)
     if (postgresql_execute(base, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", &failure))
         return true;
     /* Whatever it is (a standby, a server that stops), no write is possible now. */
-    failure->code = STORE_ERROR_UNAVAILABLE;
+    if (failure)
+        failure->code = STORE_ERROR_UNAVAILABLE;
     g_propagate_error(error, failure);
     base->writes = false;
     return false;

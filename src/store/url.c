@@ -207,10 +207,11 @@ DatabaseUrl *database_url_parse(const char *url, const char *directory, const ch
 
     const char *separator = strstr(url, "://");
     g_autofree char *scheme = g_strndup(url, separator ? (size_t)(separator - url) : 0);
+    const char *rest = separator ? separator + strlen("://") : "";
     if (g_strv_contains(sqlite_schemes, scheme))
-        return parse_sqlite(separator + 3, error);
+        return parse_sqlite(rest, error);
     if (g_strv_contains(postgresql_schemes, scheme))
-        return parse_postgresql(separator + 3, error);
+        return parse_postgresql(rest, error);
     if (g_str_has_prefix(scheme, "mysql") || g_str_has_prefix(scheme, "mariadb"))
         g_set_error_literal(error, STORE_ERROR, STORE_ERROR_URL,
                             "database_url: MySQL and MariaDB are not supported; use SQLite, or "
