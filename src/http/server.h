@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 server: I/O threads with an event loop each (evhttp, TLS by OpenSSL), a bounded pool of
- * workers that run the handlers (design §3 "Servers").
+ * HTTP/1.1 server: I/O threads with an event loop each (libevent's, with OpenSSL on the sockets), a
+ * bounded pool of workers that run the handlers (design §3 "Servers").
+ *
+ * Not evhttp: it answers a head that is too long, an unknown method or a malformed line by itself,
+ * with an HTML page and without request id or log line, has no 431, resets the connection under a
+ * body that is too large, and gives no hold on a connection before its first whole request, so
+ * neither a deadline for slow heads nor a limit of connections nor a clean stop can be had from it.
+ * One request is read strictly in request_head.h and chunked.h; both are fuzzed.
  */
 #pragma once
 
