@@ -40,6 +40,25 @@ static bool numbers_are_finite(Json *value)
     }
 }
 
+/* json-c takes a member's name in single quotes even when strict; no other place for one lies
+ * outside a string. */
+static bool has_quote_outside_strings(Bytes text)
+{
+    if (text.size == 0 || !memchr(text.data, '\'', text.size))
+        return false;
+    bool inside = false;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (inside && c == '\\')
+            i++;
+        else if (c == '"')
+            inside = !inside;
+        else if (c == '\'' && !inside)
+            return true;
+    }
+    return false;
+}
+
 Json *json_parse(Bytes text, GError **error)
 {
     if (text.size > G_MAXINT) {
@@ -63,6 +82,8 @@ Json *json_parse(Bytes text, GError **error)
             if (!strchr(" \t\r\n", text.data[i]) || text.data[i] == '\0')
                 state = json_tokener_error_parse_unexpected;
     }
+    if (state == json_tokener_success && has_quote_outside_strings(text))
+        state = json_tokener_error_parse_unexpected;
     if (state == json_tokener_success && !numbers_are_finite(value))
         state = json_tokener_error_parse_number;
     if (state == json_tokener_success && value)

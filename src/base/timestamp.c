@@ -2,6 +2,7 @@
 #include "base/timestamp.h"
 
 #include <math.h>
+#include <string.h>
 
 Timestamp timestamp_now(void)
 {
@@ -24,6 +25,10 @@ char *timestamp_format(Timestamp time)
 
 static bool parse_unix(const char *text, Timestamp *out)
 {
+    /* Decimal digits only: strtod would take hexadecimal, exponents and blanks as well. */
+    const char *digits = *text == '-' ? text + 1 : text;
+    if (!g_ascii_isdigit(*digits) || digits[strspn(digits, "0123456789.")] != '\0')
+        return false;
     char *end = NULL;
     double seconds = g_ascii_strtod(text, &end);
     if (end == text || *end || !isfinite(seconds) || fabs(seconds) > 253402300799.0)

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strict reading, members, and the two printed forms. */
+#include "base/json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static Json *parse(const char *text)
+{
+    return json_parse(bytes_of_text(text), NULL);
+}
+
+static void test_accepted(void **state)
+{
+    static const char *const texts[] = {"{}",   " [1, 2]\r\n", "0",      "12",         "-1.5e3",
+                                        "true", "\"a\"",       "[null]", "{\"a\": {}}"};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Json) value = json_parse(bytes_of_text(texts[i]), &error);
+        assert_non_null(value);
+        assert_null(error);
+    }
+}
+
+static void test_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",        " ",     "null",    "{",        "[1,]",    "{\"a\":1,}", "{} x",
+        "{}{}",    "'a'",   "{'a':1}", "01",       "tru",     "NaN",        "[Infinity]",
+        "[1e999]", "/**/1", "\"a",     "\"\x80\"", "{\"a\"}", "[1 2]",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Json) value = json_parse(bytes_of_text(texts[i]), &error);
+        if (value)
+            fail_msg("accepted: %s", texts[i]);
+        assert_true(g_error_matches(error, JSON_ERROR, JSON_ERROR_SYNTAX));
+    }
+    assert_null(json_parse(bytes_of("{}\0{}", 5), NULL));
+    assert_null(json_parse(bytes_of("{}\0", 3), NULL));
+    assert_null(json_parse(BYTES_EMPTY, NULL));
+}
+
+static Json *nested(size_t depth)
+{
+    char text[2 * (JSON_MAX_DEPTH + 1) + 1] = {0};
+    memset(text, '[', depth);
+    memset(text + depth, ']', depth);
+    return parse(text);
+}
+
+static void test_depth(void **state)
+{
+    g_autoptr(Json) deepest = nested(JSON_MAX_DEPTH);
+    assert_non_null(deepest);
+    assert_null(nested(JSON_MAX_DEPTH + 1));
+}
+
+static void test_members(void **state)
+{
+    g_autoptr(Json) object =
+        parse("{\"t\": \"x\", \"n\": 7, \"m\": \"8\", \"b\": true, \"z\": null,"
+              " \"l\": [\"a\", \"b\"], \"k\": [1], \"e\": \"a\\u0000b\","
+              " \"h\": 9223372036854775808, \"d\": 1, \"d\": 2}");
+    gint64 number = -1;
+    bool truth = false;
+    assert_string_equal(json_member_text(object, "t"), "x");
+    assert_null(json_member_text(object, "n"));
+    assert_null(json_member_text(object, "e"));
+    assert_null(json_member(object, "z"));
+    assert_null(json_member(object, "absent"));
+    assert_null(json_member(json_member(object, "l"), "t"));
+    assert_null(json_member(NULL, "t"));
+    assert_null(json_member_of_type(object, "t", json_type_int));
+    assert_true(json_member_int(object, "n", false, &number) && number == 7);
+    assert_false(json_member_int(object, "m", false, &number));
+    assert_true(json_member_int(object, "m", true, &number) && number == 8);
+    assert_false(json_member_int(object, "t", true, &number));
+    assert_false(json_member_int(object, "h", true, &number));
+    assert_true(json_member_int(object, "d", false, &number) && number == 2);
+    assert_true(json_member_bool(object, "b", &truth) && truth);
+    assert_false(json_member_bool(object, "n", &truth));
+    g_autofree const char **texts = json_member_texts(object, "l");
+    assert_string_equal(texts[1], "b");
+    assert_null(texts[2]);
+    assert_null(json_member_texts(object, "k"));
+    assert_null(json_member_texts(object, "t"));
+}
+
+static void test_printed_forms(void **state)
+{
+    static const char *const words[] = {"a", "b", NULL};
+    g_autoptr(Json) object = json_object_new_object();
+    json_add_text(object, "t", "/\xc3\xa9\xf0\x9f\x98\x80\"\n");
+    json_add_text(object, "z", NULL);
+    json_add_int(object, "n", -3);
+    json_add_bool(object, "b", false);
+    json_add_null(object, "o");
+    json_add_base64(object, "d", bytes_of("\xff", 1));
+    json_add(object, "l", json_new_texts(words));
+    g_autofree char *plain = json_to_text(object);
+    g_autofree char *python = json_to_python_text(object);
+    assert_string_equal(plain, "{\"t\":\"/\xc3\xa9\xf0\x9f\x98\x80\\\"\\n\",\"z\":null,\"n\":-3,"
+                               "\"b\":false,\"o\":null,\"d\":\"/w==\",\"l\":[\"a\",\"b\"]}");
+    assert_string_equal(python,
+                        "{\"t\": \"/\\u00e9\\ud83d\\ude00\\\"\\n\", \"z\": null, \"n\": -3, "
+                        "\"b\": false, \"o\": null, \"d\": \"/w==\", \"l\": [\"a\", \"b\"]}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_accepted),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_depth),         cmocka_unit_test(test_members),
+        cmocka_unit_test(test_printed_forms),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
