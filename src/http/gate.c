@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define UNJUDGED_RETRY_SECONDS 2
+
 /* --- errors ---------------------------------------------------------------------------------- */
 
 /* Error word of JSON:API (verifier-push-api §2.7 names the ones of the routes themselves). */
@@ -119,6 +121,14 @@ static bool refuse_token(HttpResponse *response, const char *detail)
     return false;
 }
 
+/* The token may well be good: 401 would make the agent throw it away. */
+static bool refuse_unjudged(HttpResponse *response)
+{
+    envelope_gate_error(response, 503, "Tokens cannot be checked at the moment");
+    http_response_retry_after(response, UNJUDGED_RETRY_SECONDS);
+    return false;
+}
+
 /* With an Authorization header the token alone says who asks, never the certificate. */
 static bool check_token(const Gate *gate, const Route *route, HttpRequest *request,
                         HttpResponse *response)
@@ -136,7 +146,7 @@ static bool check_token(const Gate *gate, const Route *route, HttpRequest *reque
     const HttpServerSettings *settings = gate->settings;
     if (!settings->token_check ||
         !settings->token_check(token, &agent_id, &detail, settings->context) || !agent_id)
-        return refuse_token(response, detail);
+        return detail ? refuse_token(response, detail) : refuse_unjudged(response);
     request->identity = (Identity){.kind = IDENTITY_AGENT, .name = agent_id};
     request->token = g_strdup(token);
     return true;

@@ -26,7 +26,7 @@ typedef enum {
 GQuark http_server_error_quark(void);
 
 /* Judges a bearer token: true and *agent_id (newly allocated), or false and *detail (static text of
- * the 401, verifier-push-api §3.2). Runs on a worker. */
+ * the 401, verifier-push-api §3.2; NULL when it cannot be judged now: 503). Runs on a worker. */
 typedef bool (*HttpTokenCheck)(const char *token, char **agent_id, const char **detail,
                                gpointer context);
 

@@ -174,6 +174,7 @@ bool session_store_check_token(const char *token, char **agent_id, const char **
     g_autoptr(GError) error = NULL;
     if (!database_read(verifier->database, lookup_work, &lookup, &error)) {
         log_error("Cannot check a token: %s", error->message);
+        *detail = NULL;
         return false;
     }
     g_autofree char *owner = lookup.agent_id;

@@ -2,7 +2,11 @@
 """Sessions, tokens and limits of the verifier, as an agent and a stranger see them."""
 import datetime
 import json
+import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
 import time
 import uuid
 
@@ -11,6 +15,7 @@ from lib.program import free_port
 from lib.push_client import JSON_API, PushClient, decoded, enrolment, session_request
 from lib.software_tpm import SoftwareAk, base64_text
 
+POSTGRESQL = pathlib.Path(__file__).resolve().parents[1] / "postgresql-server"
 AGENT = "d432fbb3-d2f1-4a97-9ef7-75bd81c00000"
 
 
@@ -426,6 +431,52 @@ def test_two_verifiers_on_one_database_honour_each_others_challenges(deployment,
     token = answer.json()["data"]["attributes"]["token"]
     assert first.read_self(token).status_code == 200
     assert first.prove(session_id, first.ak.possession(challenge)).status_code == 404
+
+
+class Cluster:
+    """A PostgreSQL of one test, which it may stop."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def run(self, command):
+        done = subprocess.run([str(POSTGRESQL), command, str(self.directory)], timeout=90,
+                              capture_output=True, text=True)
+        if done.returncode == 77:
+            pytest.skip("PostgreSQL is not installed")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture
+def cluster():
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="postgresql-"))
+    directory.chmod(0o711)
+    made = Cluster(directory)
+    yield made
+    made.run("stop")
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_while_the_database_is_away_agents_are_told_to_come_again(deployment, cluster):
+    deployment.start_verifier({"KEYLIME_VERIFIER_DATABASE_URL": cluster.run("start")})
+    client = client_of(deployment)
+    enrol(deployment, client)
+    token = client.token()
+    cluster.run("halt")
+    session_id, challenge = client.challenge()
+    admin = deployment.admin()
+    for answer in (client.read_self(token),
+                   client.prove(session_id, client.ak.possession(challenge)),
+                   admin.get(f"{client.url}/v2.6/agents/{AGENT}"),
+                   admin.get(f"{client.url}/v3.0/agents/{AGENT}")):
+        assert answer.status_code == 503, answer.text
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert "postgres" not in answer.text.lower()
+    cluster.run("start")
+    assert client.read_self(token).status_code == 200
+    answer = client.prove(session_id, client.ak.possession(challenge))
+    assert answer.json()["data"]["attributes"]["evaluation"] == "pass"
 
 
 # --- limits -----------------------------------------------------------------------------------------
