@@ -12,7 +12,33 @@
 #define EK_TEXT_MAX (128 * 1024)
 #define INTERMEDIATES_MAX 8
 
-/* No exact form but the structure's: what we would write for it is not what we read. */
+/* OpenSSL writes an extension's `critical` as it read it; DER knows absent and FF only. */
+static bool extension_differs(X509_EXTENSION *extension)
+{
+    X509_EXTENSION *plain = X509_EXTENSION_create_by_OBJ(NULL, X509_EXTENSION_get_object(extension),
+                                                         X509_EXTENSION_get_critical(extension),
+                                                         X509_EXTENSION_get_data(extension));
+    uint8_t *read = NULL, *written = NULL;
+    int read_size = i2d_X509_EXTENSION(extension, &read);
+    int written_size = plain ? i2d_X509_EXTENSION(plain, &written) : -1;
+    bool differs = read_size <= 0 || read_size != written_size ||
+                   memcmp(read, written, (size_t)read_size) != 0;
+    OPENSSL_free(read);
+    OPENSSL_free(written);
+    X509_EXTENSION_free(plain);
+    return differs;
+}
+
+static bool any_extension_differs(const X509 *certificate)
+{
+    for (int i = 0; i < X509_get_ext_count(certificate); i++) {
+        if (extension_differs(X509_get_ext(certificate, i)))
+            return true;
+    }
+    return false;
+}
+
+/* What we would write for it is not what we read, or something follows it. */
 static bool is_malformed(Bytes der, const uint8_t *end)
 {
     if (end != der.data + der.size)
@@ -23,7 +49,8 @@ static bool is_malformed(Bytes der, const uint8_t *end)
     uint8_t *tbs = NULL, *whole = NULL;
     bool encoded = copy && i2d_re_X509_tbs(copy, &tbs) > 0;
     int size = encoded ? i2d_X509(copy, &whole) : 0;
-    bool differs = size <= 0 || (size_t)size != der.size || memcmp(whole, der.data, der.size) != 0;
+    bool differs = size <= 0 || (size_t)size != der.size || memcmp(whole, der.data, der.size) != 0 ||
+                   any_extension_differs(copy);
     OPENSSL_free(tbs);
     OPENSSL_free(whole);
     return differs;
