@@ -32,12 +32,12 @@ static int bind_socket(const struct addrinfo *address, bool share, bool listenin
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_storage bound = {0};
+    /* Large enough for both families, and the port stands at the same place in both. */
+    struct sockaddr_in6 bound = {0};
     socklen_t size = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0)
         return 0;
-    return bound.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&bound)->sin6_port)
-                                       : ntohs(((struct sockaddr_in *)&bound)->sin_port);
+    return ntohs(bound.sin6_port);
 }
 
 static void set_port(struct addrinfo *address, unsigned port)

@@ -49,8 +49,8 @@ static bool is_malformed(Bytes der, const uint8_t *end)
     uint8_t *tbs = NULL, *whole = NULL;
     bool encoded = copy && i2d_re_X509_tbs(copy, &tbs) > 0;
     int size = encoded ? i2d_X509(copy, &whole) : 0;
-    bool differs = size <= 0 || (size_t)size != der.size || memcmp(whole, der.data, der.size) != 0 ||
-                   any_extension_differs(copy);
+    bool differs = size <= 0 || (size_t)size != der.size ||
+                   memcmp(whole, der.data, der.size) != 0 || any_extension_differs(copy);
     OPENSSL_free(tbs);
     OPENSSL_free(whole);
     return differs;

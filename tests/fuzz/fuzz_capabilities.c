@@ -7,8 +7,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* An AK that is never the offered one, except by `server_identifier`. */
 static const TpmPublic *attestation_key(void)
 {
-    static TpmPublic ak = {.type = TPM_ALG_RSA, .key_bits = 2048, .scheme = TPM_ALG_RSASSA,
-                           .scheme_hash = TPM_ALG_SHA256, .name_size = 34};
+    static TpmPublic ak = {.type = TPM_ALG_RSA,
+                           .key_bits = 2048,
+                           .scheme = TPM_ALG_RSASSA,
+                           .scheme_hash = TPM_ALG_SHA256,
+                           .name_size = 34};
     if (!ak.tpmt)
         ak.tpmt = g_bytes_new_static("tpmt", 4);
     return &ak;
