@@ -7,6 +7,7 @@
 #include "agent/boot_time.h"
 #include "agent/pace.h"
 #include "agent/registration.h"
+#include "agent/resident.h"
 #include "base/log.h"
 
 #include <systemd/sd-daemon.h>
@@ -187,6 +188,7 @@ static Event work(Agent *agent, State state)
 
 static gint64 pace_pause(Agent *agent)
 {
+    resident_trim();
     Pace pace = pace_after_success(agent->settings->interval, agent->directive);
     if (pace.interval_too_long && !agent->warned_of_interval) {
         log_warning(
