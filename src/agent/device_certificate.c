@@ -2,6 +2,7 @@
 #include "agent/device_certificate.h"
 
 #include "agent/state_file.h"
+#include "tpm/public.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -40,4 +41,16 @@ bool device_certificate_read(const char *path, GBytes **out, GError **error)
     *out = g_bytes_new(der, (gsize)size);
     OPENSSL_free(der);
     return true;
+}
+
+bool device_certificate_fits(GBytes *certificate, GBytes *tpm2b)
+{
+    Bytes bytes = bytes_of_gbytes(certificate);
+    const unsigned char *cursor = bytes.data;
+    g_autoptr(X509) parsed = d2i_X509(NULL, &cursor, (long)bytes.size);
+    g_autoptr(TpmPublic) public = tpm_public_from_tpm2b(bytes_of_gbytes(tpm2b), NULL);
+    EVP_PKEY *key = parsed ? X509_get0_pubkey(parsed) : NULL;
+    bool fits = key && public && EVP_PKEY_eq(key, public->key) == 1;
+    ERR_clear_error();
+    return fits;
 }

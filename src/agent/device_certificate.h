@@ -6,3 +6,6 @@
 
 /* DER in *out; NULL there without error when the file does not exist. False: STATE_FILE_ERROR. */
 bool device_certificate_read(const char *path, GBytes **out, GError **error);
+
+/* Whether the certificate is for the key of this TPM2B_PUBLIC. */
+bool device_certificate_fits(GBytes *certificate, GBytes *tpm2b);

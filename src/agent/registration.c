@@ -100,6 +100,21 @@ static char *agent_path(const Registration *self)
     return url_join(&self->settings->registrar, "/v%s/agents/%s", self->version, segment);
 }
 
+/* A certificate for another key would be refused by the registrar without a reason that helps. */
+static bool read_certificate(const char *path, const char *option, GBytes *key, GBytes **out,
+                             GError **error)
+{
+    if (!device_certificate_read(path, out, error))
+        return false;
+    if (!*out || device_certificate_fits(*out, key))
+        return true;
+    g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_REFUSED,
+                "[agent] %s: %s is a certificate for another key than the TPM's (see "
+                "iak_idevid_template)",
+                option, path);
+    return false;
+}
+
 static char *write_request(Registration *self, const DeviceIdentityProof *proof, GError **error)
 {
     g_autoptr(GBytes) ak = tpm_public_to_tpm2b(self->attester->ak);
@@ -108,8 +123,10 @@ static char *write_request(Registration *self, const DeviceIdentityProof *proof,
     g_autoptr(GBytes) iak_certificate = NULL;
     g_autoptr(GBytes) idevid_certificate = NULL;
     if (self->settings->use_device_identity &&
-        (!device_certificate_read(self->settings->iak_certificate, &iak_certificate, error) ||
-         !device_certificate_read(self->settings->idevid_certificate, &idevid_certificate, error)))
+        (!read_certificate(self->settings->iak_certificate, "iak_cert", proof->iak_public,
+                           &iak_certificate, error) ||
+         !read_certificate(self->settings->idevid_certificate, "idevid_cert", proof->idevid_public,
+                           &idevid_certificate, error)))
         return NULL;
     RegistrationRequest message = {
         .ak_public = bytes_of_gbytes(ak),
