@@ -4,9 +4,7 @@
  *
  * Strict where leniency lets two readers of one connection disagree about where a request ends:
  * lines end in CRLF, no blank before a colon, no folded lines, one length, never a length beside a
- * transfer coding. The floor has its own because evhttp answers the errors found here by itself,
- * with an HTML page, without the 431, the request id and the log lines that are promised
- * (decisions D71, D116), and gives no hold on a connection that has not sent a whole head.
+ * transfer coding. Why the floor has its own and does not use evhttp: see server.h.
  */
 #pragma once
 
