@@ -2,11 +2,13 @@
 """The registrar as agents and admins meet it: registration, proof, re-registration, lists, refusals."""
 import base64
 import json
+import subprocess
 import time
 
 import pytest
 import requests
 
+from conftest import POSTGRESQL
 from lib.registration import Machine, Registrar, base64_text
 from lib.software_ek import Maker, SoftwareEk, der_base64, pem
 from lib.software_tpm import SoftwareAk
@@ -80,6 +82,26 @@ def test_survives_a_kill(both):
     # The challenge of before still counts.
     check(open_.activate(both.plain), 200)
     assert both.list() == ["done", "open"]
+
+
+def test_database_away(deployment, postgresql):
+    """503 while the database cannot be reached, and by itself good again afterwards."""
+    registrar = Registrar(
+        deployment, {"KEYLIME_REGISTRAR_DATABASE_URL": postgresql.create("registrar")})
+    machine = Machine("a1")
+    machine.enter(registrar.plain)
+    control = [str(POSTGRESQL), "halt", str(postgresql.directory)]
+    subprocess.run(control, check=True, timeout=60)
+    try:
+        answers = [machine.register(registrar.plain), registrar.admin.get("/v2.6/agents/a1")]
+    finally:
+        control[1] = "start"
+        subprocess.run(control, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    for answer in answers:
+        check(answer, 503)
+        assert int(answer.headers["Retry-After"]) >= 1
+    machine.enter(registrar.plain)
+    assert registrar.record("a1")["regcount"] == 2
 
 
 def test_re_registration_is_staged(both):
