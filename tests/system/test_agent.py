@@ -367,22 +367,29 @@ def test_sha512(deployment, tmp_path):
 
 
 def test_cost_between_cycles(stage):
-    """design §7: asleep between cycles, and at most 10 ms of CPU a cycle (RSA in software included)."""
-    stage.verifier.seconds = 3
-    agent = stage.agent("--attestation-interval-seconds", "3")
-    agent.wait_for_line("Waiting 3 seconds")
+    """design §7: asleep between cycles, at most 10 ms of CPU a cycle (software RSA included), 8 MiB."""
+    stage.verifier.seconds = 2
+    agent = stage.agent("--attestation-interval-seconds", "2")
+    agent.wait_for_line("Waiting 2 seconds")
+    process = f"/proc/{agent.pid}"
 
-    def switches():
-        text = open(f"/proc/{agent.pid}/status").read()
-        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.MULTILINE)[1])
+    def status(member):
+        with open(f"{process}/status") as file:
+            return int(re.search(rf"^{member}:\s+(\d+)", file.read(), re.MULTILINE)[1])
+
+    def cpu_seconds():
+        with open(f"{process}/schedstat") as file:
+            return int(file.read().split()[0]) / 1e9
 
     time.sleep(0.3)
-    before = switches()
-    time.sleep(1.5)
-    assert switches() == before
-    wait_until(lambda: len(stage.verifier.times("PATCH", "/0")) >= 4)
-    fields = open(f"/proc/{agent.pid}/stat").read().rsplit(")", 1)[1].split()
-    ticks = int(fields[11]) + int(fields[12])
-    assert ticks / os.sysconf("SC_CLK_TCK") < 1.0 # start, RSA key making and four cycles
-    anonymous = re.search(r"RssAnon:\s+(\d+)", open(f"/proc/{agent.pid}/status").read())[1]
-    assert int(anonymous) <= 8 * 1024
+    before = status("voluntary_ctxt_switches")
+    time.sleep(1.2)
+    assert status("voluntary_ctxt_switches") == before
+    cycles = len(stage.verifier.times("PATCH", "/0"))
+    used = cpu_seconds()
+    wait_until(lambda: len(stage.verifier.times("PATCH", "/0")) >= cycles + 3)
+    time.sleep(0.3)
+    if status("VmSize") > 1 << 30:
+        pytest.skip("a sanitizer's build has other costs")
+    assert (cpu_seconds() - used) / 3 < 0.010
+    assert status("VmRSS") <= 8 * 1024
