@@ -175,8 +175,7 @@ static bool apply_all(Connection *connection, gpointer data, GError **error)
     return true;
 }
 
-/* --- what the operator reads (contract C103, C112)
- * ---------------------------------------------------- */
+/* --- what the operator reads (contract C103, C112) ----------------------------------------- */
 
 static void report_failure(const AppraisalJob *job, const Verdict *verdict,
                            const VerifierSettings *settings)

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* --- the inputs
- * -------------------------------------------------------------------------------------- */
+/* --- the inputs ---------------------------------------------------------------------------- */
 
 AppraisalJob *appraisal_job_new(AgentRecord *agent, const AttestationRecord *attestation,
                                 References *references)
@@ -55,8 +54,7 @@ void appraisal_job_unref(AppraisalJob *job)
     g_free(job);
 }
 
-/* --- the run
- * ----------------------------------------------------------------------------------------- */
+/* --- the run ------------------------------------------------------------------------------- */
 
 void appraisal_result_free(AppraisalResult *result)
 {

@@ -10,11 +10,15 @@
 /* Results written in one transaction, unless they took this long to make. */
 #define BATCH_LIMIT 32
 #define BATCH_SPAN (20 * G_TIME_SPAN_MILLISECOND)
+/* A worker waits so long for more jobs before it begins: nobody waits for a verdict (the agent
+ * comes back after quote_interval), and one commit for several costs a fraction of one for each. */
+#define COLLECT_SPAN (5 * G_TIME_SPAN_MILLISECOND)
 #define LEASE (120 * TIMESTAMP_SECOND)
 /* How often the database is looked through for jobs that nobody works on. */
 #define SCAN_SPAN (5 * G_TIME_SPAN_SECOND)
-/* While some appraisal runs, its time limit is looked at so often. */
+/* The time limit of what runs is looked at after a part of it, but not more often than this. */
 #define WATCH_SPAN (G_TIME_SPAN_SECOND / 4)
+#define WATCH_PART 4
 
 typedef struct {
     AppraisalPool *pool;
@@ -33,6 +37,7 @@ struct AppraisalPool {
     GCond watch; /* the scanning thread has something to do */
     GQueue queue;
     guint taken;      /* places: reserved, queued and running */
+    bool collecting;  /* a worker waits for more jobs: it needs no waking */
     bool stored_more; /* jobs without a place are in the database */
     bool stopping;
     unsigned worker_count;
@@ -50,8 +55,7 @@ References *appraisal_pool_references(AppraisalPool *pool)
     return pool->references;
 }
 
-/* --- places
- * ------------------------------------------------------------------------------------------ */
+/* --- places -------------------------------------------------------------------------------- */
 
 bool appraisal_pool_reserve(AppraisalPool *pool)
 {
@@ -79,19 +83,48 @@ void appraisal_pool_submit(AppraisalPool *pool, AppraisalJob *job)
 {
     g_mutex_lock(&pool->mutex);
     g_queue_push_tail(&pool->queue, job);
-    g_cond_signal(&pool->work);
+    if (!pool->collecting || pool->queue.length >= BATCH_LIMIT)
+        g_cond_signal(&pool->work);
     g_mutex_unlock(&pool->mutex);
 }
 
-/* --- workers
- * ----------------------------------------------------------------------------------------- */
+/* --- workers ------------------------------------------------------------------------------- */
 
-/* The next job, or NULL: at the end, or when there is none and `wait` is false. */
-static AppraisalJob *next_job(AppraisalPool *pool, bool wait)
+/* With the mutex held and a job in the queue. */
+static void collect(AppraisalPool *pool)
+{
+    gint64 until = g_get_monotonic_time() + COLLECT_SPAN;
+    pool->collecting = true;
+    while (!pool->stopping && pool->queue.length < BATCH_LIMIT &&
+           g_cond_wait_until(&pool->work, &pool->mutex, until))
+        continue;
+    pool->collecting = false;
+    /* Another worker comes after the same time, and finds what is left if this one's first job is a
+     * long one. */
+    if (pool->queue.length > 1)
+        g_cond_signal(&pool->work);
+}
+
+/* Waits for the first job of a batch; NULL at the end. */
+static AppraisalJob *first_job(AppraisalPool *pool)
 {
     g_mutex_lock(&pool->mutex);
-    while (wait && !pool->stopping && g_queue_is_empty(&pool->queue))
-        g_cond_wait(&pool->work, &pool->mutex);
+    AppraisalJob *job = NULL;
+    while (!pool->stopping && !job) {
+        while (!pool->stopping && g_queue_is_empty(&pool->queue))
+            g_cond_wait(&pool->work, &pool->mutex);
+        if (!pool->stopping && !pool->collecting)
+            collect(pool);
+        job = pool->stopping ? NULL : g_queue_pop_head(&pool->queue);
+    }
+    g_mutex_unlock(&pool->mutex);
+    return job;
+}
+
+/* NULL when none waits. */
+static AppraisalJob *next_job(AppraisalPool *pool)
+{
+    g_mutex_lock(&pool->mutex);
     AppraisalJob *job = pool->stopping ? NULL : g_queue_pop_head(&pool->queue);
     g_mutex_unlock(&pool->mutex);
     return job;
@@ -155,7 +188,7 @@ static gpointer work(gpointer data)
     Worker *worker = data;
     AppraisalPool *pool = worker->pool;
     AppraisalJob *job;
-    while ((job = next_job(pool, true)) != NULL) {
+    while ((job = first_job(pool)) != NULL) {
         g_autoptr(GPtrArray) results =
             g_ptr_array_new_with_free_func((GDestroyNotify)appraisal_result_free);
         guint jobs = 0;
@@ -165,7 +198,7 @@ static gpointer work(gpointer data)
                 g_ptr_array_add(results, result);
             appraisal_job_unref(job);
             bool more = jobs + 1 < BATCH_LIMIT && g_get_monotonic_time() - start < BATCH_SPAN;
-            job = more ? next_job(pool, false) : NULL;
+            job = more ? next_job(pool) : NULL;
         }
         write_effects(pool, results);
         while (jobs-- > 0)
@@ -174,8 +207,7 @@ static gpointer work(gpointer data)
     return NULL;
 }
 
-/* --- the scanning thread
- * ------------------------------------------------------------------------------ */
+/* --- the scanning thread ------------------------------------------------------------------- */
 
 /* Jobs of other processes and overflowing ones, as far as there are places. */
 static void scan(AppraisalPool *pool)
@@ -221,20 +253,13 @@ static GPtrArray *overdue(AppraisalPool *pool)
     return results;
 }
 
-static bool anything_runs(const AppraisalPool *pool)
-{
-    for (unsigned i = 0; i < pool->worker_count; i++)
-        if (pool->workers[i].running)
-            return true;
-    return false;
-}
-
 /* Sleeps until the next look; false at the end. */
 static bool pause_scanner(AppraisalPool *pool, gint64 next_scan)
 {
     g_mutex_lock(&pool->mutex);
     if (!pool->stopping && !(pool->stored_more && pool->taken < QUEUE_LIMIT / 2)) {
-        gint64 until = anything_runs(pool) ? g_get_monotonic_time() + WATCH_SPAN : next_scan;
+        gint64 part = pool->verifier->settings.verification_timeout / WATCH_PART;
+        gint64 until = g_get_monotonic_time() + MAX(part, WATCH_SPAN);
         g_cond_wait_until(&pool->watch, &pool->mutex, MIN(until, next_scan));
     }
     bool go_on = !pool->stopping;
@@ -265,8 +290,7 @@ static gpointer watch(gpointer data)
     return NULL;
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------- */
 
 AppraisalPool *appraisal_pool_new_with(Verifier *verifier, AppraisalFunction function,
                                        GError **error)

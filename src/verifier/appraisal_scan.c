@@ -93,8 +93,7 @@ GPtrArray *appraisal_scan_claim(Database *database, const VerifierSettings *sett
     return done ? g_steal_pointer(&jobs) : NULL;
 }
 
-/* --- leases
- * ------------------------------------------------------------------------------------------ */
+/* --- leases -------------------------------------------------------------------------------- */
 
 typedef struct {
     AppraisalJob *job;

@@ -22,8 +22,7 @@ void capabilities_free(Capabilities *capabilities)
     g_free(capabilities);
 }
 
-/* --- certification keys
- * ---------------------------------------------------------------------------- */
+/* --- certification keys -------------------------------------------------------------------- */
 
 /* Schemes that we know belong to one family of keys each; others are nobody's business here. */
 static bool scheme_contradicts(const char *scheme, const char *algorithm)
@@ -100,8 +99,7 @@ static void read_keys(const FieldReader *reader, OfferedQuote *quote)
     }
 }
 
-/* --- PCR banks
- * ------------------------------------------------------------------------------------- */
+/* --- PCR banks ----------------------------------------------------------------------------- */
 
 static bool read_pcr_numbers(Json *list, uint32_t *out)
 {
@@ -157,8 +155,7 @@ static void read_banks(const FieldReader *reader, OfferedQuote *quote)
     }
 }
 
-/* --- items: one function for each kind of evidence
- * -------------------------------------------------- */
+/* --- items: one function for each kind of evidence ----------------------------------------- */
 
 static void read_quote(const FieldReader *reader, unsigned position, Capabilities *capabilities)
 {
@@ -297,8 +294,7 @@ Capabilities *capabilities_read(Json *attributes, ApiErrors *errors)
     return NULL;
 }
 
-/* --- the stored text and its views
- * ------------------------------------------------------------------ */
+/* --- the stored text and its views --------------------------------------------------------- */
 
 Json *pcr_bits_to_json(uint32_t pcrs)
 {

@@ -33,8 +33,7 @@ static void creation_clear(Creation *creation)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Creation, creation_clear)
 
-/* --- the resource
- * ------------------------------------------------------------------------------------- */
+/* --- the resource -------------------------------------------------------------------------- */
 
 static Json *resource_or_answer(const Creation *creation)
 {
@@ -53,8 +52,7 @@ static Json *resource_or_answer(const Creation *creation)
     return NULL;
 }
 
-/* --- gates
- * --------------------------------------------------------------------------------------------- */
+/* --- gates --------------------------------------------------------------------------------- */
 
 static bool read_state(Connection *connection, gpointer data, GError **error)
 {
@@ -106,8 +104,7 @@ static bool passes_gates(const Creation *creation)
     return false;
 }
 
-/* --- negotiation
- * ---------------------------------------------------------------------------------------- */
+/* --- negotiation --------------------------------------------------------------------------- */
 
 /* What the enrolment says, as negotiation wants it. */
 typedef struct {
@@ -178,8 +175,7 @@ static AttestationRecord *new_record(const Creation *creation, const Capabilitie
     return record;
 }
 
-/* --- one transaction
- * ------------------------------------------------------------------------------------- */
+/* --- one transaction ----------------------------------------------------------------------- */
 
 /* Creations of one agent happen one after the other: who finds the agent's row or the open
  * attestation changed since it was read has lost (decision D72). The attestation's row comes before

@@ -27,8 +27,7 @@ void shared_key_unref(SharedKey *key)
     g_free(key);
 }
 
-/* --- a bounded table in the order of use
- * ------------------------------------------------------------- */
+/* --- a bounded table in the order of use --------------------------------------------------- */
 
 typedef struct {
     GBytes *source;
@@ -97,8 +96,7 @@ static gpointer table_add(Table *table, GBytes *source, gpointer value)
     return value;
 }
 
-/* --- both kinds
- * -------------------------------------------------------------------------------------- */
+/* --- both kinds ---------------------------------------------------------------------------- */
 
 struct References {
     GMutex mutex;

@@ -31,8 +31,7 @@ static void submission_clear(Submission *submission)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Submission, submission_clear)
 
-/* --- gates
- * ---------------------------------------------------------------------------------------------- */
+/* --- gates --------------------------------------------------------------------------------- */
 
 static bool read_state(Connection *connection, gpointer data, GError **error)
 {
@@ -80,8 +79,7 @@ static bool passes_gates(Submission *submission)
     return false;
 }
 
-/* --- one transaction: evidence, job and deadline
- * ---------------------------------------------------------- */
+/* --- one transaction: evidence, job and deadline ------------------------------------------- */
 
 static bool store(Connection *connection, gpointer data, GError **error)
 {

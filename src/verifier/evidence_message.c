@@ -14,8 +14,7 @@ void quote_evidence_clear(QuoteEvidence *evidence)
     g_clear_pointer(&evidence->pcr_blob, g_bytes_unref);
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------- */
 
 static GBytes *required_binary(const FieldReader *data, const char *name, size_t limit)
 {
@@ -109,8 +108,7 @@ bool quote_evidence_read(Json *attributes, uint16_t hash, uint32_t pcrs, QuoteEv
     return false;
 }
 
-/* --- showing
- * ---------------------------------------------------------------------------------------- */
+/* --- showing ------------------------------------------------------------------------------- */
 
 static Json *bank_to_json(const PcrValues *values, uint16_t hash, uint32_t pcrs)
 {

@@ -27,8 +27,7 @@ typedef struct {
     GPtrArray *pending; /* likewise */
 } Sweep;
 
-/* --- looking: a read, so that an idle verifier writes nothing
- * ----------------------------------------- */
+/* --- looking: a read, so that an idle verifier writes nothing ------------------------------ */
 
 static bool look(Connection *connection, gpointer data, GError **error)
 {
@@ -65,8 +64,7 @@ static bool is_due(const Sweep *sweep)
            sweep->warned + sweep->settings->pending_notice <= sweep->now;
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------- */
 
 /* Deadlines which passed while nobody could have received evidence start anew (decision D66). */
 static bool rearm_after_outage(Connection *connection, Sweep *sweep, GError **error)
@@ -178,8 +176,7 @@ bool liveness_sweep(Database *database, const VerifierSettings *settings, Timest
     return done;
 }
 
-/* --- the thread
- * ---------------------------------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------------------------- */
 
 static gpointer keep_sweeping(gpointer data)
 {

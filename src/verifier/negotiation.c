@@ -47,8 +47,7 @@ static const char *family_of(const TpmPublic *ak)
     return ak->type == TPM_ALG_RSA ? "rsa" : "ecc";
 }
 
-/* --- form of the item
- * ------------------------------------------------------------------------------- */
+/* --- form of the item ---------------------------------------------------------------------- */
 
 static void check_form(const Examination *item)
 {
@@ -71,8 +70,7 @@ static void check_form(const Examination *item)
     }
 }
 
-/* --- key
- * -------------------------------------------------------------------------------------------- */
+/* --- key ----------------------------------------------------------------------------------- */
 
 /* The enrolled AK, as TPMT_PUBLIC or with the size prefix of TPM2B_PUBLIC (decision D8). */
 static bool public_is_ak(Bytes offered, const TpmPublic *ak)
@@ -125,8 +123,7 @@ static bool choose_key(const Examination *item, unsigned *out)
     return false;
 }
 
-/* --- signature scheme
- * ------------------------------------------------------------------------------- */
+/* --- signature scheme ---------------------------------------------------------------------- */
 
 static bool scheme_fits_key(uint16_t scheme, const TpmPublic *ak)
 {
@@ -156,8 +153,7 @@ static uint16_t choose_scheme(const Examination *item, const OfferedKey *key)
     return 0;
 }
 
-/* --- hash and bank
- * ---------------------------------------------------------------------------------- */
+/* --- hash and bank ------------------------------------------------------------------------- */
 
 static const OfferedBank *bank_of(const OfferedQuote *quote, uint16_t hash)
 {

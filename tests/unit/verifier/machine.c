@@ -95,8 +95,7 @@ void machine_enrol(Machine *machine, const char *agent_id, const char *tpm_polic
     write_or_fail(machine, insert_agent, record);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *agent_id;
@@ -181,8 +180,7 @@ gint64 machine_number(Machine *machine, const char *sql)
     return number.number;
 }
 
-/* --- evidence
- * ------------------------------------------------------------------------------------------ */
+/* --- evidence ------------------------------------------------------------------------------ */
 
 static void make_quote(Machine *machine, AttestationRecord *record, bool spoil)
 {

@@ -173,8 +173,7 @@ static void long_appraisal_starts_the_deadline_anew(void **state)
     assert_true(machine_number(machine, "SELECT deadline FROM agents") >= now + 10 * SECOND);
 }
 
-/* --- the pool
- * ----------------------------------------------------------------------------------------- */
+/* --- the pool ------------------------------------------------------------------------------ */
 
 static void wait_for_verdict(Machine *machine, gint64 index)
 {
