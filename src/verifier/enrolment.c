@@ -37,7 +37,10 @@ static bool refuse(GError **error, const char *member, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *reason = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error(error, ENROLMENT_ERROR, ENROLMENT_ERROR_MEMBER, "%s: %s", member, reason);
+    /* Parsers below may begin with the member's name themselves. */
+    g_autofree char *prefix = g_strconcat(member, ": ", NULL);
+    g_set_error(error, ENROLMENT_ERROR, ENROLMENT_ERROR_MEMBER, "%s%s",
+                g_str_has_prefix(reason, prefix) ? "" : prefix, reason);
     return false;
 }
 
@@ -164,7 +167,11 @@ static bool check_runtime_policy(Json *members, GError **error)
     g_autoptr(Json) policy = json_parse(bytes_of_gbytes(body), NULL);
     if (!json_object_is_type(policy, json_type_object))
         return refuse(error, "runtime_policy", "is not valid JSON");
-    return policy_wants_ima(policy) ? refuse(error, "runtime_policy", "%s", not_judged) : true;
+    if (policy_wants_ima(policy))
+        return refuse(error, "runtime_policy", "%s", not_judged);
+    return json_member_of_type(policy, "meta", json_type_object)
+               ? true
+               : refuse(error, "runtime_policy", "has no member meta");
 }
 
 /* null, "" and {} ask for no judgement. */

@@ -144,7 +144,7 @@ NOT_JUDGED_BOOT = "does not judge measured boot logs"
     ("metadata", 5, ""), ("verifier_port", "x", "port"), ("verifier_port", 70000, "port"),
     ("verifier_ip", 5, "text"), ("mtls_cert", {}, "text"), ("supported_version", 2.6, "text"),
     ("runtime_policy", "*", "base64"), ("runtime_policy", base64_text(b"{"), "JSON"),
-    ("runtime_policy", {"meta": {}}, "text"),
+    ("runtime_policy", {"meta": {}}, "text"), ("runtime_policy", encoded({}), "meta"),
     ("runtime_policy", encoded({**EMPTY_POLICY, "digests": {"/bin/sh": ["00" * 32]}}),
      NOT_JUDGED_IMA),
     ("runtime_policy", encoded({**EMPTY_POLICY, "excludes": ["/tmp"]}), NOT_JUDGED_IMA),
@@ -160,6 +160,7 @@ def test_a_wrong_member_is_named_and_nothing_is_stored(admin, member, value, rea
     body = answer.json()
     assert body["code"] == 400 and body["results"] == {}
     assert body["status"].startswith(member + ": ") and reason in body["status"], body["status"]
+    assert body["status"].count(member + ": ") == 1, body["status"]
     assert admin.call("GET", "/v2.6/agents").json()["results"] == {"uuids": []}
 
 
