@@ -148,6 +148,18 @@ static bool policy_wants_ima(Json *policy)
     return json_member_int(meta, "generator", false, &generator) && generator > 1;
 }
 
+/* The first member that each runtime policy has (ima §7.1) and this one lacks, or NULL. */
+static const char *missing_of_policy(Json *policy)
+{
+    static const char *const required[] = {"meta",     "release", "digests", "excludes",
+                                           "keyrings", "ima",     "ima-buf", "verification-keys"};
+    for (unsigned i = 0; i < G_N_ELEMENTS(required); i++) {
+        if (!is_given(policy, required[i]))
+            return required[i];
+    }
+    return NULL;
+}
+
 static bool check_runtime_policy(Json *members, GError **error)
 {
     const char *text, *name, *key;
@@ -169,9 +181,8 @@ static bool check_runtime_policy(Json *members, GError **error)
         return refuse(error, "runtime_policy", "is not valid JSON");
     if (policy_wants_ima(policy))
         return refuse(error, "runtime_policy", "%s", not_judged);
-    return json_member_of_type(policy, "meta", json_type_object)
-               ? true
-               : refuse(error, "runtime_policy", "has no member meta");
+    const char *missing = missing_of_policy(policy);
+    return missing ? refuse(error, "runtime_policy", "'%s' is a required member", missing) : true;
 }
 
 /* null, "" and {} ask for no judgement. */

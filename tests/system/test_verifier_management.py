@@ -145,6 +145,7 @@ NOT_JUDGED_BOOT = "does not judge measured boot logs"
     ("verifier_ip", 5, "text"), ("mtls_cert", {}, "text"), ("supported_version", 2.6, "text"),
     ("runtime_policy", "*", "base64"), ("runtime_policy", base64_text(b"{"), "JSON"),
     ("runtime_policy", {"meta": {}}, "text"), ("runtime_policy", encoded({}), "meta"),
+    ("runtime_policy", encoded({"meta": {}}), "'release' is a required member"),
     ("runtime_policy", encoded({**EMPTY_POLICY, "digests": {"/bin/sh": ["00" * 32]}}),
      NOT_JUDGED_IMA),
     ("runtime_policy", encoded({**EMPTY_POLICY, "excludes": ["/tmp"]}), NOT_JUDGED_IMA),
