@@ -57,13 +57,14 @@ asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@packaging/install-build-dependencies build test
 	test -f $(BUILD)-asan/build.ninja || $(SETUP) -Db_sanitize=address,undefined $(BUILD)-asan
 	ninja -C $(BUILD)-asan
-	$(MESON) test -C $(BUILD)-asan --print-errorlogs --timeout-multiplier 3
+	G_SLICE=always-malloc $(MESON) test -C $(BUILD)-asan --print-errorlogs --timeout-multiplier 3
 
 tsan: ## the system tests under ThreadSanitizer
 	@packaging/install-build-dependencies build test
 	test -f $(BUILD)-tsan/build.ninja || $(SETUP) -Db_sanitize=thread $(BUILD)-tsan
 	ninja -C $(BUILD)-tsan
-	$(MESON) test -C $(BUILD)-tsan --print-errorlogs --timeout-multiplier 4 --suite system
+	G_SLICE=always-malloc TSAN_OPTIONS=suppressions=$(CURDIR)/tests/sanitizers/tsan.supp \
+	    $(MESON) test -C $(BUILD)-tsan --print-errorlogs --timeout-multiplier 4 --suite system
 
 fuzz: ## each parser for FUZZ_SECONDS (60)
 	@packaging/install-build-dependencies build ci

@@ -92,6 +92,9 @@ static void test_syntax_errors(void **state)
     assert_problem("[agent]\na = 1\na = 2\n", "3:");
     assert_problem("[agent]\na = \"\xff\"\n", "2:");
     assert_problem("[agent\n", "1:");
+    assert_problem("[agent]\na = 1\n[}\nb = 2\n", "3:1: ");
+    assert_problem("[}", "1:1: ");
+    assert_problem("[agent]\nb = 1\xc7\xbe\n", "2:");
 }
 
 static void test_empty(void **state)

@@ -288,7 +288,7 @@ static void a_deadlock_is_repeated(void **state)
     pthread_join(thread, NULL);
     pthread_barrier_destroy(&barrier);
     assert_true(one.ok && two.ok);
-    assert_int_equal(one.runs + two.runs, 3);
+    assert_in_range(one.runs + two.runs, 3, 4); /* a busy server may choose a victim twice */
     assert_true(database_read(database, item_find, &a, NULL));
     assert_int_equal(a.number, 2);
 }
