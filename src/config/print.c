@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The option table and the effective values as people read them. */
+#include "config/list.h"
 #include "config/loaded.h"
 
 #include <string.h>
@@ -68,6 +69,15 @@ void config_print(const Config *config, FILE *out)
 /* --- --example-config ----------------------------------------------------------------------------
  */
 
+/* A list of the table as TOML, which knows no bare words. */
+static char *toml_list(const char *text)
+{
+    g_autofree char *reason = NULL;
+    g_auto(GStrv) elements = list_parse(bytes_of_text(text), &reason);
+    g_autofree char *joined = elements ? g_strjoinv("\", \"", elements) : g_strdup("");
+    return *joined ? g_strdup_printf("[\"%s\"]", joined) : g_strdup("[]");
+}
+
 static char *example_value(const ConfigSchema *schema, const Option *option)
 {
     const char *text = option->default_text ? option->default_text : "";
@@ -75,8 +85,8 @@ static char *example_value(const ConfigSchema *schema, const Option *option)
         return g_ascii_strdown(text, -1);
     if (needs_toml_quotes(schema, option) || (schema->format == CONFIG_TOML && !*text))
         return g_strdup_printf("\"%s\"", text);
-    if (schema->format == CONFIG_TOML && option->type == OPTION_LIST && *text != '[')
-        return g_strdup_printf("\"%s\"", text);
+    if (schema->format == CONFIG_TOML && option->type == OPTION_LIST)
+        return toml_list(text);
     return g_strdup(text);
 }
 

@@ -40,6 +40,7 @@ static const Option agent_options[] = {
     {"agent", "registrar_port", OPTION_INT, "8890", "Port.", 1, 65535},
     {"agent", "registrar_tls_enabled", OPTION_BOOL, "false", "TLS."},
     {"agent", "api_versions", OPTION_LIST, "3.0", "Versions."},
+    {"agent", "words", OPTION_LIST, "[default, 2.6]", "Bare words."},
     {"agent", "server_key", OPTION_TEXT, "", "Key.", .pull_only = true},
     {0},
 };
