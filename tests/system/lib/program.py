@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program under test: started with its own environment, its output kept in a file."""
+import fcntl
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 BUILD = pathlib.Path(os.environ["BUILD_DIR"])
@@ -18,25 +21,36 @@ BINARIES = {
 }
 
 
+# Below the range from which the system takes the ports of outgoing connections: a port that was free
+# when it was chosen stays free until the program under test binds it.
+PORTS = range(10000, 32000)
+reserved = []
+
+
+def reserve(port):
+    """Whether the port is ours: no other test process has it, and nothing is bound to it."""
+    directory = pathlib.Path(tempfile.gettempdir()) / f"keylime-test-ports-{os.getuid()}"
+    directory.mkdir(exist_ok=True)
+    lock = open(directory / str(port), "w")
+    probe = socket.socket()
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        lock.close()
+        return False
+    finally:
+        probe.close()
+    reserved.append(lock)  # held until this process ends
+    return True
+
+
 def free_port(count=1):
     """The first of `count` free ports in a row on the loopback address."""
     while True:
-        sockets = []
-        try:
-            first = socket.socket()
-            sockets.append(first)
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            for offset in range(1, count):
-                following = socket.socket()
-                sockets.append(following)
-                following.bind(("127.0.0.1", port + offset))
+        port = random.choice(PORTS)
+        if all(reserve(port + offset) for offset in range(count)):
             return port
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for each in sockets:
-                each.close()
 
 
 def wait_until(condition, seconds=20, what="the condition", interval=0.05):
