@@ -14,7 +14,7 @@
 typedef struct {
     FleetServers servers;
     char *admin_certificate, *admin_key;
-    gint agents, cycles, threads;
+    gint agents, cycles, threads, rounds;
     gint verifier_pid, registrar_pid;
     gboolean new_connections;
     char *algorithm, *prefix; /* of keys; of agent ids */
@@ -26,7 +26,7 @@ typedef struct {
     GPtrArray *agents; /* of FleetAgent */
     Samples *challenge, *evidence;
     gint64 *busy;
-    guint64 bytes;
+    Traffic last_challenge, last_evidence;
     bool (*step)(FleetAgent *agent, HttpClient *client, const char *url, GError **error);
     GMutex *lock;
 } Crew; /* the agents of one thread */
@@ -37,12 +37,13 @@ static void give_up(const char *what, const GError *error)
     exit(1);
 }
 
-/* One step for each agent of the crew on its own connection. */
+/* One step for each agent of the crew on its own connection, `rounds` times. */
 static gpointer run_step(gpointer data)
 {
     Crew *crew = data;
-    for (guint i = 0; i < crew->agents->len; i++) {
-        FleetAgent *agent = crew->agents->pdata[i];
+    guint steps = crew->agents->len * (guint)crew->fleet->rounds;
+    for (guint i = 0; i < steps; i++) {
+        FleetAgent *agent = crew->agents->pdata[i % crew->agents->len];
         GError *error = NULL;
         if (!crew->step(agent, agent->verifier, crew->fleet->servers.verifier_url, &error))
             give_up(agent->id, error);
@@ -89,15 +90,17 @@ static gpointer run_cycles(gpointer data)
             } while (cycle.busy);
             samples_add(crew->challenge, cycle.challenge_us);
             samples_add(crew->evidence, cycle.evidence_us);
-            crew->bytes = cycle.bytes;
+            crew->last_challenge = cycle.challenge;
+            crew->last_evidence = cycle.evidence;
         }
     }
     return NULL;
 }
 
 typedef struct {
-    double wall_seconds, cpu_us; /* CPU of the server for one operation */
-    double written;              /* bytes for one operation */
+    double wall_seconds;
+    double cpu_us, user_us; /* CPU of the server's process alone, for one operation */
+    double written;         /* bytes for one operation */
 } Cost;
 
 static Cost run_phase(Crew *crews, gint count, GThreadFunc work, pid_t server, double operations)
@@ -113,6 +116,9 @@ static Cost run_phase(Crew *crews, gint count, GThreadFunc work, pid_t server, d
     Cost cost = {.wall_seconds = (double)(g_get_monotonic_time() - started) / 1e6};
     if (known && process_use(server, &after)) {
         cost.cpu_us = (after.cpu_seconds - before.cpu_seconds) * 1e6 / operations;
+        double user = after.user_ticks - before.user_ticks;
+        double ticks = user + after.system_ticks - before.system_ticks;
+        cost.user_us = ticks > 0 ? cost.cpu_us * user / ticks : 0;
         cost.written = (double)(after.written_bytes - before.written_bytes) / operations;
     }
     return cost;
@@ -174,10 +180,15 @@ static void make_crews(const Fleet *fleet, Crew *crews)
     }
 }
 
+typedef struct {
+    Cost registration, anonymous, proof, cycle;
+} Costs;
+
 static void print_cost(const char *what, const Cost *cost, double operations)
 {
-    printf("%-34s %10.0f/s %9.1f us CPU %9.0f bytes written\n", what,
-           operations / cost->wall_seconds, cost->cpu_us, cost->written);
+    printf("%-34s %8.0f/s %8.1f us CPU (user %.0f, system %.0f), %.0f bytes written\n", what,
+           operations / cost->wall_seconds, cost->cpu_us, cost->user_us,
+           cost->cpu_us - cost->user_us, cost->written);
 }
 
 static void print_latency(const char *what, Samples *samples)
@@ -188,18 +199,28 @@ static void print_latency(const char *what, Samples *samples)
            samples_percentile(samples, 0.99), samples_percentile(samples, 1));
 }
 
-static void print_floor(Crew *crew, const Cost *cycle)
+static void print_ratio(const char *what, const Cost *cost, double floor_us)
+{
+    if (cost->cpu_us > 0)
+        printf("%-34s %8.1f us floor, %.1f times\n", what, floor_us, cost->cpu_us / floor_us);
+}
+
+static void print_floors(const Crew *crew, const Costs *costs)
 {
     GError *error = NULL;
     Floor floor;
-    if (!floor_measure(crew->tpm, crew->bytes, &floor, &error))
+    if (!floor_measure(crew->tpm, &crew->last_challenge, &crew->last_evidence, &floor, &error))
         give_up("floor", error);
-    printf("%-34s %9.1f us CPU (signature %.1f, digest %.1f, records %.1f; %" G_GUINT64_FORMAT
-           " bytes of bodies)\n",
-           "floor of a cycle", floor_total(&floor), floor.signature_us, floor.digest_us,
-           floor.records_us, crew->bytes);
-    if (cycle->cpu_us > 0)
-        printf("%-34s %9.2f times its floor\n", "cycle", cycle->cpu_us / floor_total(&floor));
+    printf("floors: signature %.1f, PCR digest %.1f, credential %.1f, TLS records of a cycle %.1f,"
+           " of a small exchange %.1f, handshake %.1f us CPU\n",
+           floor.signature_us, floor.digest_us, floor.credential_us, floor.records_us,
+           floor.small_us, floor.handshake_us);
+    double cycle_us = floor.signature_us + floor.digest_us + floor.records_us;
+    print_ratio("  registration", &costs->registration, floor.credential_us);
+    print_ratio("  anonymous session request", &costs->anonymous, floor.small_us);
+    print_ratio("  authentication", &costs->proof, 2 * floor.small_us + floor.signature_us);
+    print_ratio("  attestation cycle", &costs->cycle,
+                cycle_us + (crew->fleet->new_connections ? floor.handshake_us : 0));
 }
 
 static void run_fleet(const Fleet *fleet)
@@ -210,6 +231,7 @@ static void run_fleet(const Fleet *fleet)
     GMutex lock;
     g_mutex_init(&lock);
     gint64 busy = 0;
+    Costs costs = {0};
     make_crews(fleet, crews);
     double agents = fleet->agents;
     for (gint c = 0; c < fleet->threads; c++) {
@@ -222,27 +244,28 @@ static void run_fleet(const Fleet *fleet)
     printf("%d agents (%s), %d cycles each, %s\n", fleet->agents, fleet->algorithm, fleet->cycles,
            fleet->new_connections ? "a connection for each cycle" : "kept-alive connections");
     if (fleet->servers.registrar_url) {
-        Cost cost =
+        costs.registration =
             run_phase(crews, fleet->threads, run_registrations, fleet->registrar_pid, agents);
-        print_cost("registration (register, activate)", &cost, agents);
+        print_cost("registration (register, activate)", &costs.registration, agents);
     }
     enrol_all(fleet, crews);
     /* The first request of an agent pays for its TLS handshake: not counted. */
-    run_phase(crews, fleet->threads, run_step, 0, agents);
-    Cost anonymous = run_phase(crews, fleet->threads, run_step, fleet->verifier_pid, agents);
-    print_cost("anonymous session request", &anonymous, agents);
+    double steps = agents * fleet->rounds;
+    run_phase(crews, fleet->threads, run_step, 0, steps);
+    costs.anonymous = run_phase(crews, fleet->threads, run_step, fleet->verifier_pid, steps);
+    print_cost("anonymous session request", &costs.anonymous, steps);
     for (gint c = 0; c < fleet->threads; c++)
         crews[c].step = fleet_authenticate;
-    Cost proof = run_phase(crews, fleet->threads, run_step, fleet->verifier_pid, agents);
-    print_cost("authentication (session, proof)", &proof, agents);
+    costs.proof = run_phase(crews, fleet->threads, run_step, fleet->verifier_pid, steps);
+    print_cost("authentication (session, proof)", &costs.proof, steps);
     double cycles = agents * fleet->cycles;
-    Cost cycle = run_phase(crews, fleet->threads, run_cycles, fleet->verifier_pid, cycles);
-    print_cost("attestation cycle", &cycle, cycles);
+    costs.cycle = run_phase(crews, fleet->threads, run_cycles, fleet->verifier_pid, cycles);
+    print_cost("attestation cycle", &costs.cycle, cycles);
     print_latency("  challenge (POST)", challenge);
     print_latency("  evidence (PATCH)", evidence);
     if (busy > 0)
         printf("  %" G_GINT64_FORMAT " requests were told to come later\n", busy);
-    print_floor(&crews[0], &cycle);
+    print_floors(&crews[0], &costs);
     ProcessUse use;
     if (fleet->verifier_pid > 0 && process_use(fleet->verifier_pid, &use))
         printf("%-34s %9.1f MiB\n", "verifier resident", (double)use.resident_bytes / 1048576);
@@ -255,7 +278,8 @@ static void run_fleet(const Fleet *fleet)
 
 int main(int argc, char **argv)
 {
-    Fleet fleet = {.agents = 100, .cycles = 10, .threads = 2, .servers.timeout_ms = 10000};
+    Fleet fleet = {
+        .agents = 100, .cycles = 10, .threads = 2, .rounds = 10, .servers.timeout_ms = 10000};
     char *verifier_url = NULL, *registrar_url = NULL, *ca_file = NULL;
     const GOptionEntry entries[] = {
         {"verifier-url", 0, 0, G_OPTION_ARG_STRING, &verifier_url, "https://...", "URL"},
@@ -265,6 +289,7 @@ int main(int argc, char **argv)
         {"admin-key", 0, 0, G_OPTION_ARG_FILENAME, &fleet.admin_key, "", "FILE"},
         {"agents", 0, 0, G_OPTION_ARG_INT, &fleet.agents, "number of agents", "N"},
         {"cycles", 0, 0, G_OPTION_ARG_INT, &fleet.cycles, "attestations of each", "N"},
+        {"rounds", 0, 0, G_OPTION_ARG_INT, &fleet.rounds, "authentications of each", "N"},
         {"threads", 0, 0, G_OPTION_ARG_INT, &fleet.threads, "threads of the simulator", "N"},
         {"algorithm", 0, 0, G_OPTION_ARG_STRING, &fleet.algorithm, "rsa or ecc", "WORD"},
         {"prefix", 0, 0, G_OPTION_ARG_STRING, &fleet.prefix, "of the agents' ids", "TEXT"},
@@ -280,7 +305,7 @@ int main(int argc, char **argv)
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error) || !verifier_url || !ca_file ||
         !fleet.admin_certificate || !fleet.admin_key || fleet.agents < 1 || fleet.cycles < 1 ||
-        fleet.threads < 1) {
+        fleet.threads < 1 || fleet.rounds < 1) {
         fprintf(stderr, "fleet: %s\n",
                 error ? error->message
                       : "--verifier-url, --ca, --admin-certificate and --admin-key are needed");

@@ -276,7 +276,7 @@ bool fleet_attest(FleetAgent *agent, HttpClient *client, const char *url, FleetC
     cycle->evidence_us = g_get_monotonic_time() - started;
     if (!accepted)
         return false;
-    cycle->bytes = strlen(agent->capabilities) + strlen(body) + g_bytes_get_size(created->body) +
-                   g_bytes_get_size(accepted->body);
+    cycle->challenge = (Traffic){strlen(agent->capabilities), g_bytes_get_size(created->body)};
+    cycle->evidence = (Traffic){strlen(body), g_bytes_get_size(accepted->body)};
     return accepted->status == 202 || surprise(error, "evidence", accepted);
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "agent/software_tpm.h"
+#include "floor.h"
 #include "http/client.h"
 
 typedef struct {
@@ -40,7 +40,7 @@ bool fleet_authenticate(FleetAgent *agent, HttpClient *client, const char *url, 
 typedef struct {
     gint64 challenge_us, evidence_us; /* latencies of POST and PATCH */
     bool busy;                        /* 503 or 429: nothing was attested */
-    guint64 bytes;                    /* of all bodies */
+    Traffic challenge, evidence;      /* bodies of POST and PATCH, heads not counted */
 } FleetCycle;
 bool fleet_attest(FleetAgent *agent, HttpClient *client, const char *url, FleetCycle *cycle,
                   GError **error);

@@ -1,35 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "floor.h"
 
+#include "floor_tls.h"
 #include "measure.h"
-
-#include <openssl/evp.h>
+#include "tpm/credential.h"
 
 #define ROUNDS 2000
+#define SMALL_MESSAGE 512
 
-static void measure_records(guint64 bytes, Floor *out)
+static double microseconds_a_round(double since)
 {
-    static const uint8_t key[32], nonce[12];
-    g_autofree uint8_t *plain = g_malloc0(bytes / 4 + 1);
-    g_autofree uint8_t *sealed = g_malloc0(bytes / 4 + 17);
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    EVP_EncryptInit_ex2(context, cipher, key, nonce, NULL);
-    double before = thread_cpu_seconds();
-    for (int i = 0; i < ROUNDS; i++) {
-        for (int record = 0; record < 4; record++) {
-            int length;
-            EVP_EncryptInit_ex2(context, NULL, NULL, nonce, NULL);
-            EVP_EncryptUpdate(context, sealed, &length, plain, (int)(bytes / 4));
-            EVP_EncryptFinal_ex(context, sealed + length, &length);
-        }
-    }
-    out->records_us = (thread_cpu_seconds() - before) * 1e6 / ROUNDS;
-    EVP_CIPHER_CTX_free(context);
-    EVP_CIPHER_free(cipher);
+    return (thread_cpu_seconds() - since) * 1e6 / ROUNDS;
 }
 
-bool floor_measure(SoftwareTpm *tpm, guint64 bytes, Floor *out, GError **error)
+static bool measure_quote(SoftwareTpm *tpm, Floor *out, GError **error)
 {
     static const uint8_t nonce[16] = {1};
     const TpmPublic *ak = software_tpm_ak(tpm);
@@ -49,18 +33,40 @@ bool floor_measure(SoftwareTpm *tpm, guint64 bytes, Floor *out, GError **error)
     for (int i = 0; i < ROUNDS; i++)
         if (!tpm_signature_verify(ak, &parsed, bytes_of_gbytes(message)))
             g_error("the software TPM's signature does not verify");
-    out->signature_us = (thread_cpu_seconds() - before) * 1e6 / ROUNDS;
+    out->signature_us = microseconds_a_round(before);
 
     uint8_t digest[TPM_MAX_DIGEST];
     before = thread_cpu_seconds();
     for (int i = 0; i < ROUNDS; i++)
         pcr_values_digest(values, ak->scheme_hash, digest);
-    out->digest_us = (thread_cpu_seconds() - before) * 1e6 / ROUNDS;
-    measure_records(bytes, out);
+    out->digest_us = microseconds_a_round(before);
     return true;
 }
 
-double floor_total(const Floor *floor)
+static bool measure_credential(SoftwareTpm *tpm, Floor *out, GError **error)
 {
-    return floor->signature_us + floor->digest_us + floor->records_us;
+    static const uint8_t credential[CREDENTIAL_SIZE] = {1};
+    Bytes name = tpm_public_name(software_tpm_ak(tpm));
+    double before = thread_cpu_seconds();
+    for (int i = 0; i < ROUNDS; i++) {
+        g_autoptr(GBytes) blob =
+            credential_make(software_tpm_ek(tpm), name, BYTES_OF_ARRAY(credential), error);
+        if (!blob)
+            return false;
+    }
+    out->credential_us = microseconds_a_round(before);
+    return true;
+}
+
+bool floor_measure(SoftwareTpm *tpm, const Traffic *challenge, const Traffic *evidence, Floor *out,
+                   GError **error)
+{
+    *out = (Floor){0};
+    if (!measure_quote(tpm, out, error) || !measure_credential(tpm, out, error))
+        return false;
+    out->records_us = floor_tls_exchange_us(challenge->request, challenge->answer) +
+                      floor_tls_exchange_us(evidence->request, evidence->answer);
+    out->small_us = floor_tls_exchange_us(SMALL_MESSAGE, SMALL_MESSAGE);
+    out->handshake_us = floor_tls_handshake_us();
+    return true;
 }

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The unavoidable work of an attestation, in plain OpenSSL loops: what no server can do without.
+ * The unavoidable work of each operation, in plain loops: what no server can do without. Parsing,
+ * HTTP, the database and the wake-ups of threads are not in it.
  */
 #pragma once
 
 #include "agent/software_tpm.h"
 
+/* Of an operation's messages on the wire. */
 typedef struct {
-    double signature_us; /* verify one signature of the AK, its digest included */
-    double digest_us;    /* PCR digest */
-    double records_us;   /* AES-256-GCM over the bytes of one cycle, four records */
+    guint64 request, answer;
+} Traffic;
+
+/* CPU microseconds. */
+typedef struct {
+    double signature_us;  /* verify one signature of the AK, its digest included */
+    double digest_us;     /* PCR digest */
+    double credential_us; /* MakeCredential to the EK */
+    double records_us;    /* TLS: two requests and their answers of a cycle's sizes */
+    double small_us;      /* TLS: one request and its answer of 512 bytes each */
+    double handshake_us;  /* TLS: the server's side of a full handshake */
 } Floor;
 
-/* CPU microseconds; `bytes` is the size of one cycle's bodies. */
-bool floor_measure(SoftwareTpm *tpm, guint64 bytes, Floor *out, GError **error);
-double floor_total(const Floor *floor);
+/* `challenge` and `evidence` are a cycle's two exchanges. */
+bool floor_measure(SoftwareTpm *tpm, const Traffic *challenge, const Traffic *evidence, Floor *out,
+                   GError **error);

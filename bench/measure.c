@@ -22,7 +22,14 @@ bool process_use(pid_t pid, ProcessUse *out)
     if (!fields || sscanf(fields, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
                           &system) != 2)
         return false;
-    out->cpu_seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    out->user_ticks = (double)user / (double)sysconf(_SC_CLK_TCK);
+    out->system_ticks = (double)system / (double)sysconf(_SC_CLK_TCK);
+    /* The sum to the nanosecond: ticks of 10 ms are too coarse for a short phase. */
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+        return false;
+    out->cpu_seconds = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 
     g_autofree char *statm = read_process_file(pid, "statm");
     unsigned long resident = 0;

@@ -9,8 +9,9 @@
 #include <sys/types.h>
 
 typedef struct {
-    double cpu_seconds;    /* user and system, all threads */
-    guint64 written_bytes; /* to the block layer */
+    double cpu_seconds;              /* all threads, exact */
+    double user_ticks, system_ticks; /* seconds, in steps of a clock tick */
+    guint64 written_bytes;           /* to the block layer */
     guint64 resident_bytes;
 } ProcessUse;
 
