@@ -241,7 +241,8 @@ static void run_fleet(const Fleet *fleet)
         crews[c].lock = &lock;
         crews[c].step = fleet_anonymous_session;
     }
-    printf("%d agents (%s), %d cycles each, %s\n", fleet->agents, fleet->algorithm, fleet->cycles,
+    printf("%d agents (%s) on %d threads, %d cycles each, %s\n", fleet->agents, fleet->algorithm,
+           fleet->threads, fleet->cycles,
            fleet->new_connections ? "a connection for each cycle" : "kept-alive connections");
     if (fleet->servers.registrar_url) {
         costs.registration =
