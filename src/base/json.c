@@ -65,8 +65,15 @@ Json *json_parse(Bytes text, GError **error)
         g_set_error(error, JSON_ERROR, JSON_ERROR_SYNTAX, "not JSON: too long");
         return NULL;
     }
+    /* json-c's own check takes overlong forms and surrogates, which databases then refuse. */
+    const char *end = (const char *)text.data;
+    if (text.size > 0 && !g_utf8_validate_len((const char *)text.data, text.size, &end)) {
+        g_set_error(error, JSON_ERROR, JSON_ERROR_SYNTAX, "not JSON: no UTF-8 at byte %zu",
+                    (size_t)(end - (const char *)text.data));
+        return NULL;
+    }
     g_autoptr(json_tokener) tokener = json_tokener_new_ex(JSON_MAX_DEPTH);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     Json *value = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
     enum json_tokener_error state = json_tokener_get_error(tokener);
     size_t consumed = json_tokener_get_parse_end(tokener);

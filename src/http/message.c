@@ -134,13 +134,14 @@ const char *http_request_parameter(const HttpRequest *request, const char *name)
     return "";
 }
 
-/* application/x-www-form-urlencoded: '+' is a blank. NULL when an escape is broken or hides a NUL.
- */
+/* application/x-www-form-urlencoded: '+' is a blank. NULL when an escape is broken or hides a NUL,
+ * and when the escapes are no UTF-8. */
 static char *query_decode(const char *text, size_t size)
 {
     g_autofree char *plain = g_strndup(text, size);
     g_strdelimit(plain, "+", ' ');
-    return g_uri_unescape_string(plain, NULL);
+    g_autofree char *decoded = g_uri_unescape_string(plain, NULL);
+    return decoded && g_utf8_validate(decoded, -1, NULL) ? g_steal_pointer(&decoded) : NULL;
 }
 
 static GArray *parse_query(const char *text)

@@ -28,9 +28,30 @@ static void test_accepted(void **state)
 static void test_refused(void **state)
 {
     static const char *const texts[] = {
-        "",        " ",     "null",    "{",        "[1,]",    "{\"a\":1,}", "{} x",
-        "{}{}",    "'a'",   "{'a':1}", "01",       "tru",     "NaN",        "[Infinity]",
-        "[1e999]", "/**/1", "\"a",     "\"\x80\"", "{\"a\"}", "[1 2]",
+        "",
+        " ",
+        "null",
+        "{",
+        "[1,]",
+        "{\"a\":1,}",
+        "{} x",
+        "{}{}",
+        "'a'",
+        "{'a':1}",
+        "01",
+        "tru",
+        "NaN",
+        "[Infinity]",
+        "[1e999]",
+        "/**/1",
+        "\"a",
+        "\"\x80\"",
+        "{\"a\"}",
+        "[1 2]",
+        "\"\xc0\xaf\"",
+        "\"\xed\xa0\x80\"",
+        "\"\xf4\x90\x80\x80\"",
+        "{\"\xc0\x80\": 1}",
     };
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autoptr(GError) error = NULL;

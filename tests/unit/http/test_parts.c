@@ -275,6 +275,17 @@ static void only_trusted_proxies_speak_for_others(void **state)
     assert_string_equal(nobody_trusted, "10.0.0.1");
 }
 
+static void a_query_that_cannot_be_decoded_is_left_out(void **state)
+{
+    g_autoptr(HttpRequest) request = http_request_new(
+        HTTP_GET, "/v2.6/agents/?a=%ff&b=%zz&c=%00&d=%c3%a9+x&%c0%af=e", BYTES_EMPTY);
+    assert_null(http_request_query(request, "a"));
+    assert_null(http_request_query(request, "b"));
+    assert_null(http_request_query(request, "c"));
+    assert_string_equal(http_request_query(request, "d"), "\xc3\xa9 x");
+    assert_null(http_request_query(request, "\xc0\xaf"));
+}
+
 /* --- envelopes ------------------------------------------------------------------------------- */
 
 static void envelopes_have_the_form_of_the_protocol(void **state)
@@ -356,6 +367,7 @@ int main(void)
         cmocka_unit_test(only_the_right_identity_passes),
         cmocka_unit_test(a_refused_certificate_is_told_why),
         cmocka_unit_test(only_trusted_proxies_speak_for_others),
+        cmocka_unit_test(a_query_that_cannot_be_decoded_is_left_out),
         cmocka_unit_test(envelopes_have_the_form_of_the_protocol),
         cmocka_unit_test(an_answer_is_one_buffer),
     };
