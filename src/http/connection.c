@@ -9,6 +9,8 @@
 #include "http/transport.h"
 
 #define HANDSHAKE_SECONDS 10
+/* From a head's first byte to its last: who drips it in holds a place for so long at most. */
+#define HEAD_SECONDS 20
 #define LINGER_SECONDS 5
 #define SECOND G_TIME_SPAN_SECOND
 
@@ -291,7 +293,7 @@ static Step step_head(Connection *connection)
     bool first = connection->input->len == 0;
     Step step = receive(connection);
     if (first && connection->input->len > 0)
-        set_deadline(connection, settings_of(connection)->idle_seconds);
+        set_deadline(connection, MIN(HEAD_SECONDS, settings_of(connection)->idle_seconds));
     return step;
 }
 
@@ -441,6 +443,12 @@ bool connection_is_idle(const Connection *connection)
 {
     return connection->state == STATE_HANDSHAKE || connection->state == STATE_LINGER ||
            (connection->state == STATE_HEAD && connection->input->len == 0);
+}
+
+bool connection_awaits_request(const Connection *connection)
+{
+    return connection->state == STATE_HEAD || connection->state == STATE_BODY ||
+           connection_is_idle(connection);
 }
 
 gint64 connection_deadline(const Connection *connection)

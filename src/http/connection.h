@@ -46,6 +46,8 @@ void connection_free(Connection *connection);
 void connection_answer(Connection *connection, Exchange *exchange);
 /* Between requests: nothing is lost by closing it. */
 bool connection_is_idle(const Connection *connection);
+/* Idle, or a request has come in part only: the peer is to send, and nothing is promised yet. */
+bool connection_awaits_request(const Connection *connection);
 /* Monotonic µs at which its time is over; G_MAXINT64 while a worker has its request. */
 gint64 connection_deadline(const Connection *connection);
 /* Its time is over: a request that came in part is answered 408, everything else is closed. */

@@ -139,22 +139,33 @@ static void rejected(gpointer data, const char *peer, int alert)
     loop->settings.rejected(loop->settings.context, peer, alert);
 }
 
+/* The one of those that `counts` whose time is over first; NULL when there is none. */
+static Connection *first_due(Loop *loop, bool (*counts)(const Connection *))
+{
+    Connection *first = NULL;
+    for (GList *link = loop->connections.head; link; link = link->next) {
+        Connection *connection = link->data;
+        if (counts(connection) &&
+            (!first || connection_deadline(connection) < connection_deadline(first)))
+            first = connection;
+    }
+    return first;
+}
+
 /* At the limit the connection that has been idle longest makes room; clients open a new one when
- * they need it. False when every connection is at work. */
+ * they need it. Without such a one, a request that has been coming for longest does: honest ones
+ * are complete in a moment, so a crowd of slow ones keeps nobody out. False when every connection
+ * is at work. */
 static bool make_room(Loop *loop)
 {
     if (g_queue_get_length(&loop->connections) < loop->settings.connection_limit)
         return true;
-    Connection *idlest = NULL;
-    for (GList *link = loop->connections.head; link; link = link->next) {
-        Connection *connection = link->data;
-        if (connection_is_idle(connection) &&
-            (!idlest || connection_deadline(connection) < connection_deadline(idlest)))
-            idlest = connection;
-    }
-    if (idlest)
-        connection_free(idlest);
-    return idlest != NULL;
+    Connection *leaves = first_due(loop, connection_is_idle);
+    if (!leaves)
+        leaves = first_due(loop, connection_awaits_request);
+    if (leaves)
+        connection_free(leaves);
+    return leaves != NULL;
 }
 
 /* False when there is nothing (more) to accept now. */

@@ -7,9 +7,12 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* More than a verifier of 100,000 agents at a 60 s interval keeps open at a time. */
 #define CONNECTIONS_MAX 10000
+/* Descriptors for everything else: databases, logs, event loops, certificates being loaded. */
+#define DESCRIPTORS_KEPT 256
 #define IDLE_SECONDS_DEFAULT 120
 #define REJECTION_LOG_INTERVAL (60 * G_TIME_SPAN_SECOND)
 /* Addresses remembered for that; then all are forgotten together. */
@@ -115,7 +118,31 @@ static void on_rejected(gpointer context, const char *peer, int alert)
         log_warning("peer %s rejected our certificate (%s)", peer, text);
 }
 
-static bool add_loop(HttpServer *server, unsigned index, GError **error)
+/*
+ * How many connections may be open at a time. The soft limit of descriptors is 1024 by custom, for
+ * programs that use select(): it is raised, and where the administrator does not allow so many, the
+ * connections are fewer, so that a crowd of clients takes no descriptor from the database.
+ */
+static unsigned connections_max(void)
+{
+    const rlim_t wanted = CONNECTIONS_MAX + DESCRIPTORS_KEPT;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return CONNECTIONS_MAX;
+    if (limit.rlim_cur < wanted) {
+        struct rlimit raised = {MIN(wanted, limit.rlim_max), limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            limit = raised;
+    }
+    if (limit.rlim_cur >= wanted)
+        return CONNECTIONS_MAX;
+    unsigned available = (unsigned)limit.rlim_cur;
+    unsigned result = available - MIN(DESCRIPTORS_KEPT, available / 2);
+    log_warning("The limit of open files, %u, allows %u connections at a time", available, result);
+    return result;
+}
+
+static bool add_loop(HttpServer *server, unsigned index, unsigned connections, GError **error)
 {
     LoopSettings settings = {
         .gate = &server->gate,
@@ -123,7 +150,7 @@ static bool add_loop(HttpServer *server, unsigned index, GError **error)
         .listeners = (Listener *const *)server->listeners->pdata,
         .listener_count = server->listeners->len,
         .index = index,
-        .connection_limit = MAX(1, CONNECTIONS_MAX / server->settings.io_threads),
+        .connection_limit = MAX(1, connections / server->settings.io_threads),
         .context = server,
         .rejected = on_rejected,
     };
@@ -138,8 +165,9 @@ static bool start_threads(HttpServer *server, GError **error)
 {
     server->pool =
         worker_pool_new(server->settings.workers, server->settings.queue_limit, serve, server);
+    unsigned connections = connections_max();
     for (unsigned i = 0; i < server->settings.io_threads; i++) {
-        if (!add_loop(server, i, error))
+        if (!add_loop(server, i, connections, error))
             return false;
     }
     for (guint i = 0; i < server->loops->len; i++) {
