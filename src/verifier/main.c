@@ -77,6 +77,7 @@ static bool make_server(Program *program, GError **error)
         .workers = settings->workers,
         .queue_limit = QUEUE_LIMIT,
         .max_body = settings->max_upload_size,
+        .max_body_option = "max_upload_size",
         .idle_seconds = (unsigned)CLAMP(2 * settings->quote_interval / TIMESTAMP_SECOND,
                                         IDLE_SECONDS_MIN, IDLE_SECONDS_MAX),
         .admin_names = config_list(config, NULL, "admin_certificate_names"),
