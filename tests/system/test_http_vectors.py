@@ -158,6 +158,17 @@ def test_the_tables_name_cases_that_exist():
         assert status != CASES[key]["response"]["status"], key
 
 
+def test_the_documentation_has_the_same_table():
+    text = (vectors.SOURCE / "docs" / "interoperability.md").read_text()
+    for key, (status, decision, _) in DIFFERENCES.items():
+        captured = CASES[key]["response"]["status"]
+        shown = "5xx" if captured >= 500 else captured
+        assert f"| {key} | {shown} | {status} | {decision} |\n" in text
+    assert text.count("\n| registrar/") == sum(key.startswith("registrar/") for key in DIFFERENCES)
+    for decision in {decision for _, decision, _ in DIFFERENCES.values()}:
+        assert f"{decision} |" in text.split("Recorded requests")[0] or f"{decision}," in text
+
+
 @pytest.mark.parametrize("key", CASES)
 def test_answer(replay, key):
     answers, expected = replay
