@@ -72,6 +72,8 @@ static const ArgumentSpec specs[] = {
     FLAG("-h", "--help", NULL, help, "show this text"),
     FLAG("-V", "--version", NULL, version, "show the version"),
     FLAG(NULL, "--check-config", NULL, check_config, "show the effective configuration"),
+    FLAG(NULL, "--example-config", NULL, example_config,
+         "print a configuration file with all options, their defaults and meaning"),
 };
 
 static bool usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

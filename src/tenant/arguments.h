@@ -30,7 +30,7 @@ typedef struct {
     const char *allowlist, *allowlist_url, *allowlist_name, *exclude;
     const char *signature_key;
     /* ours */
-    bool json, help, version, check_config;
+    bool json, help, version, check_config, example_config;
 } Arguments;
 
 #define ARGUMENTS_ERROR (arguments_error_quark())

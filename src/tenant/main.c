@@ -100,6 +100,10 @@ int main(int argc, char **argv)
         printf("keylime_tenant %s\nAPI versions: 2.0-2.6, 3.0\n", KEYLIME_VERSION);
         return 0;
     }
+    if (arguments.example_config) {
+        config_print_example(&tenant_schema, stdout);
+        return 0;
+    }
     if (!arguments.check_config && !arguments_check(&arguments, &error))
         return usage_error(error);
     log_open(arguments.json ? STDERR_FILENO : STDOUT_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);

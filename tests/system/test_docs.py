@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents say what is: links lead somewhere, configuration in them is taken, commands and flags
+in them exist, manual pages and --help name the same flags (contract U3)."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lib.program import BINARIES, BUILD
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = {
+    "keylime_verifier.8": "verifier",
+    "keylime_registrar.8": "registrar",
+    "keylime_push_model_agent.8": "agent",
+    "keylime_tenant.1": "tenant",
+}
+PROGRAMS = {
+    "keylime_verifier": "verifier",
+    "keylime_registrar": "registrar",
+    "keylime_push_model_agent": "agent",
+    "keylime_tenant": "tenant",
+}
+FLAG = re.compile(r"(?<![\w-])(--?[A-Za-z][\w-]*)")
+
+
+def environment(**more):
+    return {**{k: v for k, v in os.environ.items() if not k.startswith("KEYLIME_")}, **more}
+
+
+def help_of(component):
+    done = subprocess.run(
+        [BINARIES[component], "--help"], env=environment(), capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 0
+    return done.stdout
+
+
+def flags_of_help(component):
+    """The flags that begin a line of --help: `  -v, --verifier-url URL`."""
+    flags = set()
+    for line in help_of(component).splitlines():
+        if re.match(r" {2,6}-", line):
+            head = re.split(r" {2,}", line.strip())[0]
+            flags |= set(FLAG.findall(head))
+    return flags
+
+
+def anchors_of(path):
+    """The anchors that GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path).resolve() if path else document
+        assert file.exists(), target
+        if anchor and file.suffix == ".md":
+            assert anchor in anchors_of(file), target
+
+
+def snippets():
+    for document in DOCUMENTS:
+        text = document.read_text()
+        for kind, body in re.findall(r"^```(toml|ini)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            yield pytest.param(kind, body, id=f"{document.name}-{kind}-{body.split()[1]}")
+
+
+@pytest.mark.parametrize("kind,body", list(snippets()))
+def test_configuration_is_taken(tmp_path, kind, body):
+    """Each block begins with the file that it belongs to."""
+    component = re.match(r"# /etc/keylime/(\w+)\.conf", body).group(1)
+    assert kind == ("toml" if component == "agent" else "ini")
+    path = tmp_path / f"{component}.conf"
+    path.write_text(body)
+    done = subprocess.run(
+        [BINARIES[component], "--check-config"],
+        env=environment(
+            **{f"KEYLIME_{component.upper()}_CONFIG": str(path)}, KEYLIME_DIR=str(tmp_path)
+        ),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == 0 and "WARNING" not in text, text
+    assert str(path) in done.stdout  # a value came from the block
+
+
+def commands():
+    """The command lines of indented blocks, with continued lines joined."""
+    for document in DOCUMENTS:
+        text = document.read_text().replace("\\\n", " ")
+        for line in re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE):
+            yield pytest.param(line, id=f"{document.name}-{line[:40]}")
+
+
+@pytest.mark.parametrize("line", list(commands()))
+def test_commands_exist(line):
+    words = [w for w in line.split("#")[0].replace("&", "").split() if w != "sudo" and "=" not in w]
+    if not words:
+        return
+    if words[0] == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert words[1] in targets, line
+    elif words[0] in PROGRAMS:
+        component = PROGRAMS[words[0]]
+        flags = flags_of_help(component)
+        for flag in (word for word in words[1:] if FLAG.fullmatch(word)):
+            assert flag in flags, line
+        if "-c" in words:
+            assert re.search(rf"^  {words[words.index('-c') + 1]} ", help_of(component), re.M), line
+    elif words[0] in ("systemctl", "journalctl"):
+        for unit in (word for word in words if word.startswith("keylime_")):
+            assert (ROOT / "packaging/systemd" / f"{unit}.service.in").exists(), line
+    elif "/" in words[0] and not words[0].startswith("build"):
+        assert (ROOT / words[0]).exists(), line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_and_help_name_the_same_flags(page):
+    text = (ROOT / "docs/man" / f"{page}.scd").read_text()
+    options = re.search(r"^# OPTIONS\n(.*?)^# ", text, re.MULTILINE | re.DOTALL).group(1)
+    heads = re.findall(r"^\*-.*$", options, re.MULTILINE)
+    named = set(FLAG.findall(" ".join(heads).replace("*", " ").replace("\\", "")))
+    assert named == flags_of_help(PAGES[page])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_renders(page):
+    rendered = BUILD / "docs" / page
+    if not rendered.exists():
+        pytest.skip("scdoc was not there when this was built")
+    if not shutil.which("man"):
+        pytest.skip("man is not installed")
+    done = subprocess.run(
+        ["man", "-l", "--warnings", str(rendered)],
+        env={**os.environ, "MANPAGER": "cat", "LC_ALL": "C.UTF-8", "MANWIDTH": "100"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    for heading in ("NAME", "SYNOPSIS", "OPTIONS", "FILES", "EXIT STATUS"):
+        assert re.search(rf"^{heading}$", done.stdout, re.MULTILINE), heading

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make install` puts on a machine: programs under their names, example configurations, units,
+user and directories (contract C7, U9, U11, U18; configuration-and-operations 12.1; push-agent 15)."""
+import configparser
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lib.program import BINARIES, BUILD
+
+COMPONENTS = ("verifier", "registrar", "agent", "tenant")
+SERVERS = ("keylime_verifier", "keylime_registrar")
+UNITS = SERVERS + ("keylime_push_model_agent",)
+
+
+def clean_environment(**more):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KEYLIME_", "RUST_LOG"))}
+    return {**kept, **more}
+
+
+def check_config(component, path, directory):
+    """The lines of --check-config with that one file: option and value without the source, and what
+    was logged."""
+    (directory / "work").mkdir(exist_ok=True)
+    done = subprocess.run(
+        [BINARIES[component], "--check-config"],
+        env=clean_environment(
+            **{f"KEYLIME_{component.upper()}_CONFIG": str(path)}, KEYLIME_DIR=str(directory / "work")
+        ),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    values = re.findall(r"^(\w+ =.*?) +# (.*)$", done.stdout, re.MULTILINE)
+    return {line: source for line, source in values}, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The root of an installation, and its files by path below the prefix."""
+    meson = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else shutil.which("meson")
+    if not meson:
+        pytest.skip("meson is not installed")
+    root = tmp_path_factory.mktemp("root")
+    done = subprocess.run(
+        [meson, "install", "-C", str(BUILD), "--no-rebuild", "--quiet", "--destdir", str(root)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    prefix = next(root.rglob("bin/keylime_verifier")).parents[1]
+    return root, prefix
+
+
+# --- programs ------------------------------------------------------------------------------------
+
+
+def test_programs_and_both_names_of_the_agent(installed):
+    prefix = installed[1]
+    for name in UNITS + ("keylime_tenant", "keylime-push-model-agent"):
+        done = subprocess.run(
+            [prefix / "bin" / name, "--help"], capture_output=True, text=True, timeout=20
+        )
+        assert done.returncode == 0
+        assert re.match(rf"[Uu]sage: {name} ", done.stdout), done.stdout[:200]
+
+
+# --- example configurations ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_example_is_the_programs_own(installed, component):
+    example = installed[1] / "share/doc/keylime-c/examples" / f"{component}.conf"
+    done = subprocess.run(
+        [BINARIES[component], "--example-config"], capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 0
+    assert example.read_text() == done.stdout
+    assert len(done.stdout.splitlines()) > 20
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_example_loads_as_shipped(tmp_path, component):
+    values, text = check_config(component, BUILD / "packaging" / f"{component}.conf", tmp_path)
+    assert values and "WARNING" not in text and "ERROR" not in text, text
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_example_in_force_changes_no_value(tmp_path, component):
+    """Each shown default is a value that the program takes, and the one that it has anyway."""
+    text = (BUILD / "packaging" / f"{component}.conf").read_text()
+    empty = tmp_path / "empty.conf"
+    empty.write_text("")
+    defaults, _ = check_config(component, empty, tmp_path)
+    shown = re.findall(r"^#(\w+) =(.*)$", text, re.MULTILINE)
+    # An option without a default is shown without a value: that is no value to set.
+    in_force = re.sub(r'^#(\w+ = (?!""$).+)$', r"\1", text, flags=re.MULTILINE)
+    path = tmp_path / "full.conf"
+    path.write_text(in_force)
+    values, log = check_config(component, path, tmp_path)
+    assert "WARNING" not in log, log
+    assert set(values) == set(defaults)
+    assert sum(str(path) in source for source in values.values()) > len(shown) / 2
+    assert {name for name, _ in shown} == {line.split(" ")[0] for line in defaults}
+
+
+# --- systemd -------------------------------------------------------------------------------------
+
+
+def read_unit(installed, name):
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    path = installed[1] / "lib/systemd/system" / f"{name}.service"
+    unit.read_string(path.read_text())
+    return unit
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_unit_says_what_upstreams_says(installed, name):
+    unit = read_unit(installed, name)
+    service = unit["Service"]
+    prefix = "/" + str(installed[1].relative_to(installed[0]))
+    assert service["ExecStart"] == f"{prefix}/bin/{name}"
+    assert service["Type"] == "notify"
+    assert service["Restart"] == "on-failure"
+    assert service["RestartSec"] == "120s"
+    assert service["TimeoutSec"] == "60s"
+    assert service["NoNewPrivileges"] == "yes"
+    if name in SERVERS:
+        assert (service["User"], service["Group"]) == ("keylime", "keylime")
+        assert "network.target" in unit["Unit"]["After"]
+        assert unit["Install"]["WantedBy"] == "default.target"
+    else:
+        assert "User" not in service  # the program gives up root itself
+        assert unit["Unit"]["Conflicts"] == "keylime_agent.service"
+        for directive in ("After", "Wants"):
+            assert "network-online.target tpm2-abrmd.service" == unit["Unit"][directive]
+        assert service["Environment"] == "RUST_LOG=keylime_push_model_agent=info,keylime=info"
+        assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+def test_registrar_starts_after_the_verifier(installed):
+    assert read_unit(installed, "keylime_verifier")["Unit"]["Before"] == "keylime_registrar.service"
+    assert "keylime_verifier.service" in read_unit(installed, "keylime_registrar")["Unit"]["After"]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_takes_the_unit(installed, tmp_path, name):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    text = (installed[1] / "lib/systemd/system" / f"{name}.service").read_text()
+    unit = tmp_path / f"{name}.service"
+    unit.write_text(re.sub("^ExecStart=.*$", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60
+    )
+    about_ours = [line for line in done.stderr.splitlines() if name in line]
+    assert done.returncode == 0 and not about_ours, done.stderr
+
+
+def test_user_and_directories(installed):
+    """systemd itself reads the two files; nothing is changed."""
+    library = installed[1] / "lib"
+    if not shutil.which("systemd-sysusers"):
+        pytest.skip("systemd-sysusers is not installed")
+    done = subprocess.run(
+        ["systemd-sysusers", "--dry-run", library / "sysusers.d/keylime.conf"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 0 and "line" not in done.stderr, done.stderr
+    rows = [
+        line.split()
+        for line in (library / "tmpfiles.d/keylime.conf").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert ["d", "/var/lib/keylime", "0700", "keylime", "keylime", "-"] in rows
