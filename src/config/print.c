@@ -119,6 +119,8 @@ void config_print_example(const ConfigSchema *schema, FILE *out)
         if (option->help)
             print_wrapped(out, 0, "# ", option->help);
         print_allowed(option, out);
+        if (!option->default_text)
+            fputs("# No built-in value.\n", out);
         fprintf(out, *value ? "#%s = %s\n" : "#%s =\n", option->name, value);
     }
 }
