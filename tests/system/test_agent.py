@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -192,15 +193,14 @@ def test_damaged_identity_is_never_replaced(stage):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give it up")
-def test_privileges_are_dropped(stage):
+def test_privileges_are_dropped(stage, request):
     """C100, U18: the CA file is root's alone and still used; umask; no new privileges."""
     os.chmod(stage.authority.certificate_path, 0o600)
-    for path in (stage.directory, *stage.directory.parents):
-        if path == stage.directory.parents[-2]:
-            break
-        path.chmod(path.stat().st_mode | 0o011)
-    shutil.chown(stage.deployment.keylime_dir, "nobody", "nogroup")
-    agent = stage.agent(env={"KEYLIME_AGENT_RUN_AS": "nobody:nogroup"})
+    # Not below pytest's own directory: whichever pytest starts next closes that to other users.
+    directory = tempfile.mkdtemp(prefix="keylime-run-as-")
+    request.addfinalizer(lambda: shutil.rmtree(directory))
+    shutil.chown(directory, "nobody", "nogroup")
+    agent = stage.agent(env={"KEYLIME_AGENT_RUN_AS": "nobody:nogroup", "KEYLIME_DIR": directory})
     agent.wait_for_line("Dropped privileges to run as nobody:nogroup")
     agent.wait_for_line("SUCCESS! Evidence accepted")
     status = dict(
