@@ -212,8 +212,9 @@ static bool open_device_key(EsysDevice *device, DeviceKey which,
             return false;
         tpmt = esys_public_area(&area->publicArea);
     } else {
-        g_autoptr(GByteArray) template = key_template_device(which, &settings->key);
-        if (!esys_create_primary(device, bytes_of_array(template), &created->handle, &tpmt, error))
+        TpmTemplate kind = key_template_device(which, &settings->key);
+        g_autoptr(GBytes) template = tpm_template_to_tpmt(&kind);
+        if (!esys_create_primary(device, bytes_of_gbytes(template), &created->handle, &tpmt, error))
             return false;
         *handle = created->handle;
     }

@@ -89,10 +89,11 @@ GBytes *esys_ek_public(TpmDevice *device, GError **error)
         return read_loaded_ek(self, error);
     if (self->ek_handle)
         return open_persistent_ek(self, error);
-    g_autoptr(GByteArray) template = key_template_ek(&self->keys, BYTES_EMPTY, BYTES_EMPTY);
+    TpmTemplate kind = key_template_ek(&self->keys);
+    g_autoptr(GBytes) template = tpm_template_to_tpmt(&kind);
     GBytes *tpmt = NULL;
-    return esys_create_primary(self, bytes_of_array(template), &self->ek, &tpmt, error) ? tpmt
-                                                                                        : NULL;
+    return esys_create_primary(self, bytes_of_gbytes(template), &self->ek, &tpmt, error) ? tpmt
+                                                                                         : NULL;
 }
 
 void esys_ek_release(TpmDevice *device)
@@ -177,9 +178,10 @@ static bool load(EsysDevice *device, const TPM2B_PUBLIC *public, const TPM2B_PRI
 bool esys_ak_create(TpmDevice *device, GBytes **tpmt, GBytes **private_part, GError **error)
 {
     EsysDevice *self = esys_device(device);
-    g_autoptr(GByteArray) template = key_template_ak(&self->keys, BYTES_EMPTY, BYTES_EMPTY);
+    TpmTemplate kind = key_template_ak(&self->keys);
+    g_autoptr(GBytes) template = tpm_template_to_tpmt(&kind);
     TPM2B_PUBLIC in_public;
-    if (!need_ek(self, error) || !read_template(bytes_of_array(template), &in_public, error))
+    if (!need_ek(self, error) || !read_template(bytes_of_gbytes(template), &in_public, error))
         return false;
     ESYS_AUTO TPM2B_PUBLIC *public = NULL;
     ESYS_AUTO TPM2B_PRIVATE *private_area = NULL;

@@ -1,165 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/key_template.h"
 
-#include "base/encoding.h"
+#include "tpm/key.h"
 
 #include <string.h>
 
-#define ATTRIBUTES_AK 0x00050072u
-#define ATTRIBUTES_EK_LOW 0x000300B2u
-#define ATTRIBUTES_EK_HIGH 0x000300F2u
 #define ATTRIBUTES_IAK 0x000500F2u
 #define ATTRIBUTES_IDEVID 0x000400F2u
 
-/* Policies of tpm-formats §4.2. */
-static const char policy_a_sha256[] =
-    "837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa";
-static const char policy_b_sha384[] =
-    "b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419ca"
-    "cb47ba09699646150f9fc000f3f80e12";
-static const char policy_b_sha512[] =
-    "b8221ca69e8550a4914de3faa6a18c072cc01208073a928d5d66d59ef79e49a4"
-    "29c41a6b269571d57edb25fbdb1838425608b413cd616a5f6db5b6071af99bea";
-
-typedef struct {
-    uint16_t type, bits, name_alg;
-    uint32_t attributes;
-    const char *policy;
-    uint16_t symmetric_bits;
-    uint16_t unique_zeros; /* bytes of the template's unique field(s) */
-    uint32_t certificate_index;
-} EkProfile;
-
-static const EkProfile ek_profiles[] = {
-    {TPM_ALG_RSA, 2048, TPM_ALG_SHA256, ATTRIBUTES_EK_LOW, policy_a_sha256, 128, 256, 0x01C00002},
-    {TPM_ALG_RSA, 3072, TPM_ALG_SHA384, ATTRIBUTES_EK_HIGH, policy_b_sha384, 256, 0, 0x01C0001C},
-    {TPM_ALG_RSA, 4096, TPM_ALG_SHA384, ATTRIBUTES_EK_HIGH, policy_b_sha384, 256, 0, 0x01C0001E},
-    {TPM_ALG_ECC, 256, TPM_ALG_SHA256, ATTRIBUTES_EK_LOW, policy_a_sha256, 128, 32, 0x01C0000A},
-    {TPM_ALG_ECC, 384, TPM_ALG_SHA384, ATTRIBUTES_EK_HIGH, policy_b_sha384, 256, 0, 0x01C00016},
-    {TPM_ALG_ECC, 521, TPM_ALG_SHA512, ATTRIBUTES_EK_HIGH, policy_b_sha512, 256, 0, 0x01C00018},
-};
-
-static const EkProfile *ek_profile(const KeyTemplate *keys)
+/* The key of the words "rsa2048", "ecc384", ...: tpm/template.h owns them. */
+static void key_word(const KeyTemplate *keys, char out[16])
 {
-    for (guint i = 0; i < G_N_ELEMENTS(ek_profiles); i++) {
-        if (ek_profiles[i].type == keys->type && ek_profiles[i].bits == keys->bits)
-            return &ek_profiles[i];
-    }
-    g_assert_not_reached(); /* key_template_from_words() makes no other */
+    g_snprintf(out, 16, "%s%u", keys->type == TPM_ALG_RSA ? "rsa" : "ecc", keys->bits);
 }
 
-uint16_t key_curve(uint16_t bits)
+TpmTemplate key_template_ek(const KeyTemplate *keys)
 {
-    switch (bits) {
-    case 256:
-        return 0x0003;
-    case 384:
-        return 0x0004;
-    case 521:
-        return 0x0005;
-    default:
-        return 0;
-    }
-}
-
-static void append_policy(GByteArray *out, const char *hex)
-{
-    if (!hex) {
-        append_u16_be(out, 0);
-        return;
-    }
-    g_autoptr(GBytes) policy = hex_decode(hex);
-    append_tpm2b(out, bytes_of_gbytes(policy));
-}
-
-static void append_zeros(GByteArray *out, uint16_t size)
-{
-    append_u16_be(out, size);
-    for (uint16_t i = 0; i < size; i++)
-        append_u8(out, 0);
-}
-
-/* keyBits and exponent, or curve and kdf, in front of the unique field(s). */
-static void append_key_kind(GByteArray *out, const KeyTemplate *keys)
-{
-    if (keys->type == TPM_ALG_RSA) {
-        append_u16_be(out, keys->bits);
-        append_u32_be(out, 0); /* 65537 */
-    } else {
-        append_u16_be(out, key_curve(keys->bits));
-        append_u16_be(out, TPM_ALG_NULL); /* kdf */
-    }
-}
-
-GByteArray *key_template_ek(const KeyTemplate *keys, Bytes x, Bytes y)
-{
-    const EkProfile *profile = ek_profile(keys);
-    GByteArray *out = g_byte_array_new();
-    append_u16_be(out, keys->type);
-    append_u16_be(out, profile->name_alg);
-    append_u32_be(out, profile->attributes);
-    append_policy(out, profile->policy);
-    append_u16_be(out, TPM_ALG_AES);
-    append_u16_be(out, profile->symmetric_bits);
-    append_u16_be(out, TPM_ALG_CFB);
-    append_u16_be(out, TPM_ALG_NULL); /* scheme */
-    append_key_kind(out, keys);
-    if (x.size == 0) {
-        append_zeros(out, profile->unique_zeros);
-        if (keys->type == TPM_ALG_ECC)
-            append_zeros(out, profile->unique_zeros);
-        return out;
-    }
-    append_tpm2b(out, x);
-    if (keys->type == TPM_ALG_ECC)
-        append_tpm2b(out, y);
+    char word[16];
+    TpmTemplate out = {0};
+    key_word(keys, word);
+    bool known = tpm_template_ek(word, &out);
+    g_assert(known); /* key_template_from_words() makes no other */
     return out;
 }
 
-GByteArray *key_template_ak(const KeyTemplate *keys, Bytes x, Bytes y)
+TpmTemplate key_template_ak(const KeyTemplate *keys)
 {
-    GByteArray *out = g_byte_array_new();
-    append_u16_be(out, keys->type);
-    append_u16_be(out, keys->hash);
-    append_u32_be(out, ATTRIBUTES_AK);
-    append_policy(out, NULL);
-    append_u16_be(out, TPM_ALG_NULL); /* symmetric */
-    append_u16_be(out, keys->scheme);
-    append_u16_be(out, keys->hash);
-    append_key_kind(out, keys);
-    append_tpm2b(out, x);
-    if (keys->type == TPM_ALG_ECC)
-        append_tpm2b(out, y);
+    char word[16];
+    TpmTemplate out = {0};
+    key_word(keys, word);
+    bool known = tpm_template_ak(word, keys->hash, keys->scheme, &out);
+    g_assert(known);
     return out;
 }
 
 uint32_t key_template_ek_certificate_index(const KeyTemplate *keys)
 {
-    return ek_profile(keys)->certificate_index;
+    static const struct {
+        uint16_t type, bits;
+        uint32_t index;
+    } certificates[] = {
+        {TPM_ALG_RSA, 2048, 0x01C00002}, {TPM_ALG_RSA, 3072, 0x01C0001C},
+        {TPM_ALG_RSA, 4096, 0x01C0001E}, {TPM_ALG_ECC, 256, 0x01C0000A},
+        {TPM_ALG_ECC, 384, 0x01C00016},  {TPM_ALG_ECC, 521, 0x01C00018},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(certificates); i++) {
+        if (certificates[i].type == keys->type && certificates[i].bits == keys->bits)
+            return certificates[i].index;
+    }
+    g_assert_not_reached(); /* key_template_from_words() makes no other */
 }
-
-static const struct {
-    const char *word;
-    uint16_t type, bits;
-} key_words[] = {
-    {"rsa", TPM_ALG_RSA, 2048},          {"rsa2048", TPM_ALG_RSA, 2048},
-    {"rsa3072", TPM_ALG_RSA, 3072},      {"rsa4096", TPM_ALG_RSA, 4096},
-    {"ecc", TPM_ALG_ECC, 256},           {"ecc256", TPM_ALG_ECC, 256},
-    {"ecc384", TPM_ALG_ECC, 384},        {"ecc521", TPM_ALG_ECC, 521},
-    {"ecc_nist_p256", TPM_ALG_ECC, 256}, {"ecc_nist_p384", TPM_ALG_ECC, 384},
-    {"ecc_nist_p521", TPM_ALG_ECC, 521},
-};
 
 static bool key_from_word(const char *word, KeyTemplate *out)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(key_words); i++) {
-        if (strcmp(word, key_words[i].word) == 0) {
-            out->type = key_words[i].type;
-            out->bits = key_words[i].bits;
-            return true;
-        }
-    }
-    return false;
+    TpmTemplate ek;
+    if (!tpm_template_ek(word, &ek))
+        return false;
+    out->type = ek.type;
+    out->bits = ek.key_bits;
+    return true;
 }
 
 static uint16_t agent_hash(const char *word)
@@ -249,47 +148,60 @@ bool key_template_device_from_words(const char *template_name, const char *asymm
     return true;
 }
 
-/* Policies of tpm-formats §4.4, by nameAlg. */
-static const char *device_policy(DeviceKey which, uint16_t hash)
+/* Policies of tpm-formats §4.4. */
+static const uint8_t iak_policy_sha256[] = {
+    0x54, 0x37, 0x18, 0x23, 0x26, 0xe4, 0x14, 0xfc, 0xa7, 0x97, 0xd5, 0xf1, 0x74, 0x61, 0x5a, 0x16,
+    0x41, 0xf6, 0x12, 0x55, 0x79, 0x7c, 0x3a, 0x2b, 0x22, 0xc2, 0x1d, 0x12, 0x0b, 0x2d, 0x1e, 0x07};
+static const uint8_t iak_policy_sha384[] = {
+    0x12, 0x9d, 0x94, 0xeb, 0xf8, 0x45, 0x56, 0x65, 0x2c, 0x6e, 0xef, 0x43, 0xbb, 0xb7, 0x57, 0x51,
+    0x2a, 0xc8, 0x7e, 0x52, 0xbe, 0x7b, 0x34, 0x9c, 0xa6, 0xce, 0x4d, 0x82, 0x6f, 0x74, 0x9f, 0xcf,
+    0x67, 0x2f, 0x51, 0x71, 0x6c, 0x5c, 0xbb, 0x60, 0x5f, 0x31, 0x3b, 0xf3, 0x45, 0xaa, 0xb3, 0x12};
+static const uint8_t iak_policy_sha512[] = {
+    0x80, 0x60, 0xd1, 0xfb, 0x31, 0x71, 0x6a, 0x29, 0xe4, 0x8a, 0x6e, 0x5f, 0xec, 0xe0, 0x88, 0xbc,
+    0xfc, 0x1b, 0x27, 0x8f, 0xc1, 0x62, 0x25, 0x5e, 0x81, 0xc3, 0xec, 0xa3, 0x54, 0x4c, 0xd4, 0x4a,
+    0xf9, 0x44, 0x10, 0xc3, 0x71, 0x5d, 0x56, 0x1c, 0xcc, 0xd9, 0xe3, 0x9a, 0x6c, 0xb2, 0x64, 0x6d,
+    0x43, 0x53, 0x5b, 0xb5, 0x4e, 0xa8, 0x87, 0x10, 0xde, 0xb5, 0xf7, 0x83, 0x6b, 0xd9, 0xb5, 0x86};
+static const uint8_t idevid_policy_sha256[] = {
+    0xad, 0x6b, 0x3a, 0x22, 0x84, 0xfd, 0x69, 0x8a, 0x07, 0x10, 0xbf, 0x5c, 0xc1, 0xb9, 0xbd, 0xf1,
+    0x5e, 0x25, 0x32, 0xe3, 0xf6, 0x01, 0xfa, 0x4b, 0x93, 0xa6, 0xa8, 0xfa, 0x8d, 0xe5, 0x79, 0xea};
+static const uint8_t idevid_policy_sha384[] = {
+    0x4d, 0xb1, 0xaa, 0x83, 0x6d, 0x0b, 0x56, 0x15, 0xdf, 0x6e, 0xe5, 0x3a, 0x40, 0xef, 0x70, 0xc6,
+    0x1c, 0x21, 0x7f, 0x43, 0x03, 0xd4, 0x46, 0x95, 0x92, 0x59, 0x72, 0xbc, 0x92, 0x70, 0x06, 0xcf,
+    0xa5, 0xcb, 0xdf, 0x6d, 0xc1, 0x8c, 0x4d, 0xbe, 0x32, 0x9b, 0x2f, 0x15, 0x42, 0xc3, 0xdd, 0x33};
+static const uint8_t idevid_policy_sha512[] = {
+    0x7d, 0xd7, 0x50, 0x0f, 0xd6, 0xc1, 0xb9, 0x4f, 0x97, 0xa6, 0xaf, 0x91, 0x0d, 0xa1, 0x47, 0x30,
+    0x1e, 0xf2, 0x8f, 0x66, 0x2f, 0xee, 0x06, 0xf2, 0x25, 0xa4, 0xcc, 0xad, 0xda, 0x3b, 0x4e, 0x6b,
+    0x38, 0xe6, 0x6b, 0x2f, 0x3a, 0xd5, 0xde, 0xe1, 0xa0, 0x50, 0x3c, 0xd2, 0xda, 0xed, 0xb1, 0xe6,
+    0x8c, 0xfe, 0x4f, 0x84, 0xb0, 0x3a, 0x8c, 0xd2, 0x2b, 0xb6, 0xa9, 0x76, 0xf0, 0x71, 0xa7, 0x2f};
+
+static Bytes device_policy(DeviceKey which, uint16_t hash)
 {
-    static const char *const iak[] = {
-        "5437182326e414fca797d5f174615a1641f61255797c3a2b22c21d120b2d1e07",
-        "129d94ebf84556652c6eef43bbb757512ac87e52be7b349ca6ce4d826f749fcf672f51716c5cbb605f313bf345"
-        "aab312",
-        "8060d1fb31716a29e48a6e5fece088bcfc1b278fc162255e81c3eca3544cd44af94410c3715d561cccd9e39a6c"
-        "b2646d"
-        "43535bb54ea88710deb5f7836bd9b586",
-    };
-    static const char *const idevid[] = {
-        "ad6b3a2284fd698a0710bf5cc1b9bdf15e2532e3f601fa4b93a6a8fa8de579ea",
-        "4db1aa836d0b5615df6ee53a40ef70c61c217f4303d44695925972bc927006cfa5cbdf6dc18c4dbe329b2f1542"
-        "c3dd33",
-        "7dd7500fd6c1b94f97a6af910da147301ef28f662fee06f225a4ccadda3b4e6b38e66b2f3ad5dee1a0503cd2da"
-        "edb1e6"
-        "8cfe4f84b03a8cd22bb6a976f071a72f",
-    };
-    guint row = hash == TPM_ALG_SHA256 ? 0 : hash == TPM_ALG_SHA384 ? 1 : 2;
-    return which == DEVICE_KEY_IAK ? iak[row] : idevid[row];
+    bool iak = which == DEVICE_KEY_IAK;
+    switch (hash) {
+    case TPM_ALG_SHA256:
+        return iak ? BYTES_OF_ARRAY(iak_policy_sha256) : BYTES_OF_ARRAY(idevid_policy_sha256);
+    case TPM_ALG_SHA384:
+        return iak ? BYTES_OF_ARRAY(iak_policy_sha384) : BYTES_OF_ARRAY(idevid_policy_sha384);
+    case TPM_ALG_SHA512:
+        return iak ? BYTES_OF_ARRAY(iak_policy_sha512) : BYTES_OF_ARRAY(idevid_policy_sha512);
+    default:
+        g_assert_not_reached(); /* key_template_device_from_words() makes no other */
+    }
 }
 
-GByteArray *key_template_device(DeviceKey which, const KeyTemplate *key)
+TpmTemplate key_template_device(DeviceKey which, const KeyTemplate *key)
 {
-    GByteArray *out = g_byte_array_new();
-    append_u16_be(out, key->type);
-    append_u16_be(out, key->hash);
-    append_u32_be(out, which == DEVICE_KEY_IAK ? ATTRIBUTES_IAK : ATTRIBUTES_IDEVID);
-    append_policy(out, device_policy(which, key->hash));
-    append_u16_be(out, TPM_ALG_NULL);
-    if (key->type == TPM_ALG_RSA && which == DEVICE_KEY_IDEVID) {
-        append_u16_be(out, TPM_ALG_NULL);
-    } else {
-        append_u16_be(out, key->type == TPM_ALG_RSA ? TPM_ALG_RSAPSS : TPM_ALG_ECDSA);
-        append_u16_be(out, key->hash);
-    }
-    append_key_kind(out, key);
-    Bytes unique = bytes_of_text(which == DEVICE_KEY_IAK ? "IAK" : "IDEVID");
-    append_tpm2b(out, unique);
-    if (key->type == TPM_ALG_ECC)
-        append_tpm2b(out, unique);
-    return out;
+    bool rsa = key->type == TPM_ALG_RSA, iak = which == DEVICE_KEY_IAK;
+    uint16_t scheme = !rsa ? TPM_ALG_ECDSA : iak ? TPM_ALG_RSAPSS : TPM_ALG_NULL;
+    return (TpmTemplate){
+        .type = key->type,
+        .name_alg = key->hash,
+        .attributes = iak ? ATTRIBUTES_IAK : ATTRIBUTES_IDEVID,
+        .policy = device_policy(which, key->hash),
+        .scheme = scheme,
+        .scheme_hash = scheme == TPM_ALG_NULL ? TPM_ALG_NULL : key->hash,
+        .key_bits = key->bits,
+        .curve = rsa ? 0 : tpm_curve_of_bits(key->bits)->id,
+        .unique = bytes_of_text(iak ? "IAK" : "IDEVID"),
+    };
 }

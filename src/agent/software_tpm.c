@@ -4,13 +4,13 @@
 #include "agent/software_key.h"
 #include "base/secret.h"
 #include "tpm/credential.h"
+#include "tpm/marshal.h"
 
 #include <string.h>
 #include <time.h>
 
 #define FIRMWARE_VERSION 0x0001000000000000u
 #define TPM_RH_ENDORSEMENT 0x4000000Bu
-#define TPM_GENERATED 0xFF544347u
 
 static const uint16_t banks[SOFTWARE_TPM_BANKS] = {TPM_ALG_SHA256, TPM_ALG_SHA384, TPM_ALG_SHA512};
 
@@ -38,12 +38,9 @@ static SoftwareTpm *tpm_with_ek(const KeyTemplate *keys, EVP_PKEY *ek_private, G
     tpm->keys = *keys;
     tpm->reset_count = 1;
     tpm->ek_private = ek_private;
-    g_autoptr(GBytes) x = NULL;
-    g_autoptr(GBytes) y = NULL;
-    if (!software_key_point(ek_private, keys, &x, &y, error))
-        return NULL;
-    g_autoptr(GByteArray) tpmt = key_template_ek(keys, bytes_of_gbytes(x), bytes_of_gbytes(y));
-    tpm->ek = tpm_public_from_tpmt(bytes_of_array(tpmt), error);
+    TpmTemplate kind = key_template_ek(keys);
+    g_autoptr(GBytes) tpmt = tpm_template_public(&kind, ek_private, error);
+    tpm->ek = tpmt ? tpm_public_from_tpmt(bytes_of_gbytes(tpmt), error) : NULL;
     return tpm->ek ? g_steal_pointer(&tpm) : NULL;
 }
 
@@ -117,13 +114,10 @@ static bool install_ak(SoftwareTpm *tpm, EVP_PKEY *private_key, TpmPublic *publi
     return true;
 }
 
-static GByteArray *ak_public_area(SoftwareTpm *tpm, EVP_PKEY *key, GError **error)
+static GBytes *ak_public_area(const SoftwareTpm *tpm, EVP_PKEY *key, GError **error)
 {
-    g_autoptr(GBytes) x = NULL;
-    g_autoptr(GBytes) y = NULL;
-    if (!software_key_point(key, &tpm->keys, &x, &y, error))
-        return NULL;
-    return key_template_ak(&tpm->keys, bytes_of_gbytes(x), bytes_of_gbytes(y));
+    TpmTemplate kind = key_template_ak(&tpm->keys);
+    return tpm_template_public(&kind, key, error);
 }
 
 bool software_tpm_create_ak(SoftwareTpm *tpm, GBytes **tpmt, GBytes **private_part, GError **error)
@@ -131,13 +125,13 @@ bool software_tpm_create_ak(SoftwareTpm *tpm, GBytes **tpmt, GBytes **private_pa
     EVP_PKEY *key = software_key_generate(&tpm->keys, error);
     if (!key)
         return false;
-    g_autoptr(GByteArray) area = ak_public_area(tpm, key, error);
-    TpmPublic *public = area ? tpm_public_from_tpmt(bytes_of_array(area), error) : NULL;
+    g_autoptr(GBytes) area = ak_public_area(tpm, key, error);
+    TpmPublic *public = area ? tpm_public_from_tpmt(bytes_of_gbytes(area), error) : NULL;
     if (!public) {
         EVP_PKEY_free(key);
         return false;
     }
-    *tpmt = bytes_copy(bytes_of_array(area));
+    *tpmt = g_steal_pointer(&area);
     *private_part = software_key_write(key);
     return install_ak(tpm, key, public);
 }
@@ -147,8 +141,8 @@ bool software_tpm_load_ak(SoftwareTpm *tpm, Bytes tpmt, Bytes private_part, GErr
     EVP_PKEY *key = software_key_read(&tpm->keys, private_part, error);
     if (!key)
         return false;
-    g_autoptr(GByteArray) area = ak_public_area(tpm, key, error);
-    if (area && !bytes_equal(bytes_of_array(area), tpmt))
+    g_autoptr(GBytes) area = ak_public_area(tpm, key, error);
+    if (area && !bytes_equal(bytes_of_gbytes(area), tpmt))
         g_set_error_literal(error, TPM_ERROR, TPM_ERROR_UNSUITABLE,
                             "the private part does not belong to the public area");
     else if (area) {
@@ -215,31 +209,26 @@ static Bytes ak_qualified_name(const SoftwareTpm *tpm, uint8_t out[TPM_NAME_MAX]
     return bytes_of(out, tpm->ak->name_size);
 }
 
-/* TPMS_ATTEST up to where quote and certify differ (tpm-formats §7.1). */
-static GByteArray *attest_begin(SoftwareTpm *tpm, uint16_t type, Bytes nonce)
+/* What quote and certify share. `signer` backs a view of the result. */
+static TpmAttest attest_begin(SoftwareTpm *tpm, uint16_t type, Bytes nonce,
+                              uint8_t signer[TPM_NAME_MAX])
 {
-    uint8_t signer[TPM_NAME_MAX];
-    TpmClock clock = software_tpm_clock(tpm);
-    GByteArray *out = g_byte_array_new();
-    append_u32_be(out, TPM_GENERATED);
-    append_u16_be(out, type);
-    append_tpm2b(out, ak_qualified_name(tpm, signer));
-    append_tpm2b(out, nonce);
-    append_u64_be(out, clock.clock);
-    append_u32_be(out, clock.reset_count);
-    append_u32_be(out, clock.restart_count);
-    append_u8(out, clock.safe);
-    append_u64_be(out, FIRMWARE_VERSION);
-    return out;
+    return (TpmAttest){.type = type,
+                       .qualified_signer = ak_qualified_name(tpm, signer),
+                       .extra_data = nonce,
+                       .clock = software_tpm_clock(tpm),
+                       .firmware_version = FIRMWARE_VERSION};
 }
 
-static bool attest_sign(SoftwareTpm *tpm, GByteArray *attest, GBytes **message, GBytes **signature,
-                        GError **error)
+static bool attest_sign(const SoftwareTpm *tpm, const TpmAttest *attest, GBytes **message,
+                        GBytes **signature, GError **error)
 {
-    *signature = software_key_sign(tpm->ak_private, &tpm->keys, bytes_of_array(attest), error);
+    g_autoptr(GBytes) text = tpm_attest_marshal(attest);
+    *signature = tpm_signature_make(tpm->ak_private, tpm->keys.scheme, tpm->keys.hash,
+                                    bytes_of_gbytes(text), error);
     if (!*signature)
         return false;
-    *message = bytes_copy(bytes_of_array(attest));
+    *message = g_steal_pointer(&text);
     return true;
 }
 
@@ -259,11 +248,11 @@ bool software_tpm_certify(SoftwareTpm *tpm, Bytes nonce, GBytes **message, GByte
     g_assert(tpm->ak);
     if (!nonce_fits(nonce, error))
         return false;
-    g_autoptr(GByteArray) attest = attest_begin(tpm, TPM_ATTEST_CERTIFY, nonce);
-    uint8_t qualified[TPM_NAME_MAX];
-    append_tpm2b(attest, tpm_public_name(tpm->ak));
-    append_tpm2b(attest, ak_qualified_name(tpm, qualified));
-    return attest_sign(tpm, attest, message, signature, error);
+    uint8_t signer[TPM_NAME_MAX];
+    TpmAttest attest = attest_begin(tpm, TPM_ATTEST_CERTIFY, nonce, signer);
+    attest.certified_name = tpm_public_name(tpm->ak);
+    attest.certified_qualified_name = attest.qualified_signer; /* the AK certifies itself */
+    return attest_sign(tpm, &attest, message, signature, error);
 }
 
 bool software_tpm_quote(SoftwareTpm *tpm, const PcrSelection *selection, Bytes nonce,
@@ -279,14 +268,9 @@ bool software_tpm_quote(SoftwareTpm *tpm, const PcrSelection *selection, Bytes n
                             "the software TPM has the PCR banks sha256, sha384 and sha512 only");
         return false;
     }
-    g_autoptr(GByteArray) attest = attest_begin(tpm, TPM_ATTEST_QUOTE, nonce);
-    append_u32_be(attest, (uint32_t)selection->count);
-    for (size_t i = 0; i < selection->count; i++) {
-        append_u16_be(attest, selection->bank[i].hash);
-        append_u8(attest, 3);
-        for (unsigned byte = 0; byte < 3; byte++)
-            append_u8(attest, (uint8_t)(selection->bank[i].pcrs >> (8 * byte)));
-    }
-    append_tpm2b(attest, bytes_of(digest, tpm_hash_size(tpm->keys.hash)));
-    return attest_sign(tpm, attest, message, signature, error);
+    uint8_t signer[TPM_NAME_MAX];
+    TpmAttest attest = attest_begin(tpm, TPM_ATTEST_QUOTE, nonce, signer);
+    attest.selection = *selection;
+    attest.pcr_digest = bytes_of(digest, tpm_hash_size(tpm->keys.hash));
+    return attest_sign(tpm, &attest, message, signature, error);
 }

@@ -79,6 +79,8 @@ static const struct {
     {{"ecc521", "ecc_nist_p521"}, TPM_ALG_ECC, 521, TPM_ALG_SHA512, 256, false},
 };
 
+static const uint8_t zeros[TPM_MAX_RSA_BYTES];
+
 static int kind_index(const char *word)
 {
     for (size_t i = 0; word && i < G_N_ELEMENTS(kinds); i++)
@@ -122,7 +124,8 @@ bool tpm_template_ek(const char *encryption_alg, TpmTemplate *out)
     out->policy =
         tpm_template_ek_policy(low ? TPM_EK_POLICY_A : TPM_EK_POLICY_B, kinds[kind].name_alg);
     out->symmetric_bits = kinds[kind].symmetric_bits;
-    out->zero_unique = low;
+    if (low)
+        out->unique = bytes_of(zeros, kinds[kind].bits / 8u);
     return true;
 }
 
@@ -170,12 +173,10 @@ static GByteArray *begin_public(const TpmTemplate *keys)
 
 GBytes *tpm_template_to_tpmt(const TpmTemplate *key_template)
 {
-    static const uint8_t zeros[TPM_MAX_RSA_BYTES];
-    size_t size = key_template->zero_unique ? key_template->key_bits / 8u : 0;
     GByteArray *out = begin_public(key_template);
-    append_tpm2b(out, bytes_of(zeros, size));
+    append_tpm2b(out, key_template->unique);
     if (key_template->type == TPM_ALG_ECC)
-        append_tpm2b(out, bytes_of(zeros, size));
+        append_tpm2b(out, key_template->unique);
     return g_byte_array_free_to_bytes(out);
 }
 

@@ -15,10 +15,10 @@ typedef struct {
     uint16_t scheme, scheme_hash;
     uint16_t key_bits; /* RSA modulus or curve size */
     uint16_t curve;
-    /* The unique field of the template is as long as the key's, all zeros (L-1, L-2), or empty. It
-     * takes part in the derivation: with another one the TPM makes another EK than the one its
-     * certificate names. */
-    bool zero_unique;
+    /* The template's unique field, or each coordinate of it; static. Zeros of the key's length for
+     * L-1 and L-2, else empty or a word. It takes part in the derivation: with another one the TPM
+     * makes another EK than the one its certificate names. */
+    Bytes unique;
 } TpmTemplate;
 
 /* EK by the word of `tpm_encryption_alg`: rsa, rsa2048, rsa3072, rsa4096, ecc, ecc256, ecc384,
