@@ -28,6 +28,9 @@ GQuark json_error_quark(void);
 
 /* Parse one value; NULL and an error that names offset and reason. New reference. */
 Json *json_parse(Bytes text, GError **error);
+/* As json_parse(), and a text with more than `max_values` values is refused before memory is taken
+ * for them: three bytes of text, an empty object, would take 0.8 KiB. For what strangers send. */
+Json *json_parse_bounded(Bytes text, size_t max_values, GError **error);
 
 /* --- reading members: all borrow, and return NULL / false for an absent or null member
  * ------------ */

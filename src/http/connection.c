@@ -206,15 +206,25 @@ static Step request_complete(Connection *connection)
     return answer_error(connection, 503, "The server is busy; try again", false);
 }
 
-static Step refuse_large_body(Connection *connection)
+/* The route's own limit, where it is the lower one; else the server's, which an option sets. */
+static size_t body_limit(const Connection *connection, const char **option)
 {
     const HttpServerSettings *settings = settings_of(connection);
+    const Route *route = connection->exchange->route;
+    bool own = route->max_body > 0 && route->max_body < settings->max_body;
+    *option = own ? NULL : settings->max_body_option;
+    return own ? route->max_body : settings->max_body;
+}
+
+static Step refuse_large_body(Connection *connection)
+{
     if (!connection->exchange->route) /* refused by its head: that answer, at once */
         return start_answer(connection, true);
-    const char *option = settings->max_body_option;
-    g_autofree char *detail = g_strdup_printf(
-        "The body is larger than the %zu bytes this server takes%s%s%s", settings->max_body,
-        option ? " (option " : "", option ? option : "", option ? ")" : "");
+    const char *option;
+    size_t limit = body_limit(connection, &option);
+    g_autofree char *detail =
+        g_strdup_printf("The body is larger than the %zu bytes that are taken here%s%s%s", limit,
+                        option ? " (option " : "", option ? option : "", option ? ")" : "");
     return answer_error(connection, 413, detail, true);
 }
 
@@ -249,7 +259,8 @@ static Step head_complete(Connection *connection)
         exchange->route = NULL;
         exchange_end(exchange);
     }
-    size_t limit = admitted ? settings_of(connection)->max_body : CONNECTION_REFUSED_BODY_MAX;
+    const char *option;
+    size_t limit = admitted ? body_limit(connection, &option) : CONNECTION_REFUSED_BODY_MAX;
     if (head->body_size > limit)
         return refuse_large_body(connection);
     if (!head->chunked && head->body_size == 0)

@@ -299,10 +299,13 @@ static void open_door(Loop *loop, Door *door, Listener *listener)
     door->event = event_new(loop->base, door->fd, EV_READ | EV_PERSIST, on_accept, door);
 }
 
-/* Of all large bodies that are arriving or being handled: four of the largest. */
+/* Of all large bodies that are arriving or being handled, this loop's share: four of the largest
+ * for the server, and one for each loop at least. */
 static size_t body_budget(const LoopSettings *settings)
 {
-    return MAX(4 * settings->gate->settings->max_body, BODY_BUDGET_MIN);
+    const HttpServerSettings *server = settings->gate->settings;
+    size_t share = MAX(4 * server->max_body / server->io_threads, server->max_body);
+    return MAX(share, BODY_BUDGET_MIN);
 }
 
 Loop *loop_new(const LoopSettings *settings, GError **error)

@@ -36,4 +36,5 @@ typedef struct {
     const char *action; /* word of the 403 texts: "read_agent" */
     RouteHandler handler;
     bool ignore_token; /* sessions: an Authorization header is not looked at */
+    size_t max_body;   /* bytes, below the server's own limit; 0 = that one */
 } Route;               /* a table ends with handler == NULL */

@@ -7,6 +7,10 @@
 
 #include "verifier/verifier.h"
 
+/* Bytes of a body of capabilities, which are stored with each attestation: those of a TPM with all
+ * banks and five keys have 10 KiB. */
+#define CAPABILITIES_BODY_MAX ((size_t)256 * 1024)
+
 /* POST .../attestations: capabilities in, challenge out (§5.2-§5.4). ACCESS_AGENT, BODY_JSON_API.
  */
 void attestation_create(const HttpRequest *request, HttpResponse *response, gpointer context);

@@ -21,11 +21,11 @@ const Route verifier_routes[] = {
     {HTTP_GET, "/", ROUTE_V2, ACCESS_PUBLIC, BODY_NONE, "read_server_info", server_info_root_v2},
 
     /* agents prove who they are */
-    {HTTP_POST, "/sessions", ROUTE_V3, ACCESS_PUBLIC, BODY_JSON, "create_session", session_create, .ignore_token = true},
-    {HTTP_PATCH, "/sessions/:session_id", ROUTE_V3, ACCESS_PUBLIC, BODY_JSON, "extend_session", session_prove, .ignore_token = true},
+    {HTTP_POST, "/sessions", ROUTE_V3, ACCESS_PUBLIC, BODY_JSON, "create_session", session_create, .ignore_token = true, .max_body = SESSION_BODY_MAX},
+    {HTTP_PATCH, "/sessions/:session_id", ROUTE_V3, ACCESS_PUBLIC, BODY_JSON, "extend_session", session_prove, .ignore_token = true, .max_body = SESSION_BODY_MAX},
 
     /* agents attest */
-    {HTTP_POST, "/agents/:agent_id/attestations", ROUTE_V3, ACCESS_AGENT, BODY_JSON_API, "submit_attestation", attestation_create},
+    {HTTP_POST, "/agents/:agent_id/attestations", ROUTE_V3, ACCESS_AGENT, BODY_JSON_API, "submit_attestation", attestation_create, .max_body = CAPABILITIES_BODY_MAX},
     {HTTP_PATCH, "/agents/:agent_id/attestations/latest", ROUTE_V3, ACCESS_AGENT, BODY_JSON_API, "submit_attestation", attestation_submit_latest},
     {HTTP_PATCH, "/agents/:agent_id/attestations/:index", ROUTE_V3, ACCESS_AGENT, BODY_JSON_API, "submit_attestation", attestation_submit},
 

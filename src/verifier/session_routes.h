@@ -8,5 +8,8 @@
 
 #include "http/message.h"
 
+/* Bytes of a body: anyone may send one. The largest proof, of an RSA-4096 key, has 3 KiB. */
+#define SESSION_BODY_MAX ((size_t)64 * 1024)
+
 void session_create(const HttpRequest *request, HttpResponse *response, gpointer context);
 void session_prove(const HttpRequest *request, HttpResponse *response, gpointer context);

@@ -65,6 +65,32 @@ static void test_refused(void **state)
     assert_null(json_parse(BYTES_EMPTY, NULL));
 }
 
+/* What a text costs is known before it is paid; what stands inside texts is not counted. */
+static void test_bounded(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t values;
+    } rows[] = {
+        {"7", 1},
+        {"\"[,{'\\\",[\"", 1},
+        {"[\"a\\\\\", \"\\\\\\\"\", 3]", 4},
+        {"{\"a,b\": [1, {}]}", 5},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Json) value =
+            json_parse_bounded(bytes_of_text(rows[i].text), rows[i].values, NULL);
+        if (!value)
+            fail_msg("refused: %s", rows[i].text);
+        assert_null(json_parse_bounded(bytes_of_text(rows[i].text), rows[i].values - 1, &error));
+        assert_true(g_error_matches(error, JSON_ERROR, JSON_ERROR_SYNTAX));
+    }
+    /* Not the end of a text, and not the end of the search for it. */
+    assert_null(json_parse_bounded(bytes_of_text("\"[[[[[\\"), 1, NULL));
+    assert_null(json_parse_bounded(bytes_of_text("\""), 1, NULL));
+}
+
 static Json *nested(size_t depth)
 {
     char text[2 * (JSON_MAX_DEPTH + 1) + 1] = {0};
@@ -136,7 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_depth),         cmocka_unit_test(test_members),
-        cmocka_unit_test(test_printed_forms),
+        cmocka_unit_test(test_printed_forms), cmocka_unit_test(test_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
