@@ -170,7 +170,7 @@ static const Option options[] = {
     /* database */
     TEXT("database_url", "sqlite",
          "sqlite (a file in the working directory), sqlite:///FILE or postgresql://...",
-         .check = check_not_empty),
+         .check = check_not_empty, .secret = true),
     TEXT("database_pool_sz_ovfl", "5,10",
          "Connections to PostgreSQL: kept ones and further ones under load.", .check = check_pool),
     BOOL("auto_migrate_db", "True", "Bring the database's tables up to date at start."),
