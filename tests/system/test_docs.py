@@ -152,3 +152,31 @@ def test_page_renders(page):
     assert done.returncode == 0 and not done.stderr, done.stderr
     for heading in ("NAME", "SYNOPSIS", "OPTIONS", "FILES", "EXIT STATUS"):
         assert re.search(rf"^{heading}$", done.stdout, re.MULTILINE), heading
+
+
+# --- the contract -------------------------------------------------------------------------------
+
+
+def contract():
+    """{number: last cell} of the tables of docs/contract.md; each number once."""
+    text = (ROOT / "docs/contract.md").read_text()
+    rows = re.findall(r"^\| ([CU]\d+) \| .* \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) == len(dict(rows)), "a number stands twice"
+    return dict(rows)
+
+
+def test_contract_has_every_number():
+    expected = [f"C{n}" for n in range(1, 125)] + [f"U{n}" for n in range(1, 26)]
+    assert list(contract()) == expected
+
+
+@pytest.mark.parametrize("number", contract())
+def test_contract_names_tests_that_exist(number):
+    cell = contract()[number]
+    named = re.findall(r"`([\w/]+\.(?:py|c))::(\w+)`", cell)
+    assert named or cell == "none yet", cell
+    for path, name in named:
+        kind = "system" if path.endswith(".py") else "unit"
+        file = ROOT / "tests" / kind / path
+        definition = rf"^def {name}\(" if kind == "system" else rf"^static void {name}\("
+        assert file.exists() and re.search(definition, file.read_text(), re.MULTILINE), (path, name)
