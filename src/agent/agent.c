@@ -20,6 +20,12 @@
 /* Intervals that a lost TPM may stay away (contract C115b). */
 #define TPM_LOST_INTERVALS 10
 
+void agent_open_logs(Agent *agent)
+{
+    agent->ima_log = ima_log_open(agent->settings->ima_log_path);
+    uefi_log_read(agent->settings->uefi_log_path, &agent->uefi_log);
+}
+
 bool agent_open(Agent *agent, GError **error)
 {
     if (!attester_open(&agent->attester, agent->settings, error))
@@ -30,6 +36,8 @@ bool agent_open(Agent *agent, GError **error)
     agent->attestation = (Attestation){
         .verifier = &agent->verifier,
         .attester = &agent->attester,
+        .ima_log = agent->ima_log,
+        .uefi_log = &agent->uefi_log,
         .settings = agent->settings,
         .agent_id = agent->id,
         .boot_time = boot_time_determine(agent->settings->keylime_dir),
@@ -43,6 +51,8 @@ void agent_close(Agent *agent)
     attestation_clear(&agent->attestation);
     status_report_clear(&agent->report);
     attester_close(&agent->attester);
+    g_clear_pointer(&agent->ima_log, ima_log_free);
+    uefi_log_clear(&agent->uefi_log);
     peer_close(&agent->verifier);
     peer_close(&agent->registrar);
     g_clear_pointer(&agent->id, g_free);

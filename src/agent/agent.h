@@ -13,6 +13,8 @@ typedef struct {
     const AgentSettings *settings;
     Waiter *waiter;
     Peer verifier, registrar;
+    ImaLog *ima_log;
+    UefiLog uefi_log;
     Attester attester;
     char *id;
     Attestation attestation;
@@ -27,6 +29,8 @@ typedef struct {
     bool warned_of_interval;
 } Agent;
 
+/* Open the kernel's and the firmware's log: while the process may. */
+void agent_open_logs(Agent *agent);
 /* Open TPM and identity; `settings` and `waiter` are borrowed. peer_open() of both peers comes
  * before, while the process may read the CA files. */
 bool agent_open(Agent *agent, GError **error);

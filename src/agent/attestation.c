@@ -77,18 +77,36 @@ static bool need_token(Attestation *self, GError **error)
     return self->token != NULL;
 }
 
-static HttpAnswer *offer(Attestation *self, GError **error)
+/* A list that cannot be read is none: the other evidence still says much. */
+static guint64 count_entries(ImaLog *log)
 {
-    g_autofree char *segment = http_encode_segment(self->agent_id);
-    g_autofree char *url =
-        url_join(&self->settings->verifier, "/v3.0/agents/%s/attestations", segment);
-    Capabilities capabilities = {
+    g_autoptr(GError) error = NULL;
+    guint64 entries;
+    if (!ima_log_count(log, &entries, &error))
+        log_error("%s; IMA evidence is not offered", error->message);
+    return entries;
+}
+
+static Capabilities what_is_offered(const Attestation *self)
+{
+    return (Capabilities){
         .tpm = &self->attester->capabilities,
         .ak = self->attester->ak,
         .server_identifier = self->settings->server_identifier,
         .boot_time = self->boot_time,
+        .has_uefi_log = self->uefi_log->bytes != NULL,
+        .uefi_events = self->uefi_log->events,
+        .uefi_version = self->settings->uefi_version,
+        .ima_entries = count_entries(self->ima_log),
     };
-    g_autofree char *text = capabilities_write(&capabilities);
+}
+
+static HttpAnswer *offer(Attestation *self, const Capabilities *capabilities, GError **error)
+{
+    g_autofree char *segment = http_encode_segment(self->agent_id);
+    g_autofree char *url =
+        url_join(&self->settings->verifier, "/v3.0/agents/%s/attestations", segment);
+    g_autofree char *text = capabilities_write(capabilities);
     log_info("Capabilities negotiation URL (POST): %s", url);
     PeerRequest request = {.method = "POST",
                            .url = url,
@@ -122,20 +140,37 @@ bool attestation_negotiate(Attestation *attestation, GError **error)
     log_info("--- Phase 1: Sending Capabilities Negotiation ---");
     if (!need_token(attestation, error))
         return false;
-    g_autoptr(HttpAnswer) answer = offer(attestation, error);
+    Capabilities capabilities = what_is_offered(attestation);
+    g_autoptr(HttpAnswer) answer = offer(attestation, &capabilities, error);
     if (!answer)
         return false;
     if (answer->status != 201)
         return set_refusal(attestation, answer, "Negotiation failed with status code: ", error);
     g_autoptr(Json) body = http_answer_json(answer);
-    const KeyTemplate *keys = &attestation->settings->keys;
     return take_location(attestation, answer, error) &&
-           evidence_request_read(body, keys->scheme, keys->hash, &attestation->request, error);
+           evidence_request_read(body, &capabilities, &attestation->request, error);
 }
 
 /* --- evidence
  * --------------------------------------------------------------------------------------- */
 
+static GBytes *read_ima_log(Attestation *self, guint64 *entries, GError **error)
+{
+    const EvidenceRequest *request = &self->request;
+    *entries = 0;
+    if (!evidence_request_has(request, EVIDENCE_IMA_LOG))
+        return g_bytes_new_static(NULL, 0);
+    GBytes *text =
+        ima_log_read(self->ima_log, request->ima_first, request->ima_limit, entries, error);
+    if (text)
+        log_info("IMA measurement list: %" G_GUINT64_FORMAT
+                 " entries from number %" G_GUINT64_FORMAT " on, %" G_GSIZE_FORMAT " bytes",
+                 *entries, request->ima_first, g_bytes_get_size(text));
+    return text;
+}
+
+/* The quote comes before the list, so that the list is never shorter than what the quote covers
+ * (ima §9.3). */
 static char *collect(Attestation *self, GError **error)
 {
     g_autofree PcrValues *values = g_new(PcrValues, 1);
@@ -145,9 +180,20 @@ static char *collect(Attestation *self, GError **error)
                           bytes_of_gbytes(self->request.challenge), &message, &signature, values,
                           error))
         return NULL;
+    guint64 ima_entries;
+    g_autoptr(GBytes) ima_text = read_ima_log(self, &ima_entries, error);
+    if (!ima_text)
+        return NULL;
     g_autoptr(GBytes) blob = pcr_blob_make(values);
-    return evidence_write(bytes_of_gbytes(message), bytes_of_gbytes(signature),
-                          bytes_of_gbytes(blob));
+    Evidence evidence = {
+        .message = bytes_of_gbytes(message),
+        .signature = bytes_of_gbytes(signature),
+        .pcr_blob = bytes_of_gbytes(blob),
+        .uefi_log = bytes_of_gbytes(self->uefi_log->bytes),
+        .ima_text = bytes_of_gbytes(ima_text),
+        .ima_entries = ima_entries,
+    };
+    return evidence_write(&self->request, &evidence);
 }
 
 static bool take_acceptance(Attestation *self, const HttpAnswer *answer, gint64 *directive,

@@ -5,12 +5,16 @@
  */
 #pragma once
 
+#include "agent/ima_log.h"
 #include "agent/message_attestation.h"
 #include "agent/session.h"
+#include "agent/uefi_log.h"
 
 typedef struct {
     Peer *verifier;
     Attester *attester;
+    ImaLog *ima_log;
+    const UefiLog *uefi_log;
     const AgentSettings *settings;
     const char *agent_id;
     char *boot_time;
@@ -23,5 +27,6 @@ void attestation_clear(Attestation *attestation);
 /* Authenticate where needed, offer, and take the verifier's request. False: as
  * session_authenticate(), and PROTOCOL_ERROR of the answer. */
 bool attestation_negotiate(Attestation *attestation, GError **error);
-/* Quote and send. *directive = seconds that the verifier gives until the next one, -1 = none. */
+/* Quote, read the logs that are asked for, and send. *directive = seconds that the verifier gives
+ * until the next one, -1 = none. */
 bool attestation_submit(Attestation *attestation, gint64 *directive, GError **error);

@@ -19,12 +19,22 @@ static char *attestation_document(Json *attributes)
     return json_to_text(document);
 }
 
-static Json *evidence_item(const char *evidence_class, const char *type)
+static const struct {
+    const char *evidence_class, *type;
+} kinds[EVIDENCE_KINDS] = {
+    [EVIDENCE_QUOTE] = {"certification", "tpm_quote"},
+    [EVIDENCE_UEFI_LOG] = {"log", "uefi_log"},
+    [EVIDENCE_IMA_LOG] = {"log", "ima_log"},
+};
+
+/* Adds {"evidence_class", "evidence_type", `member`: `value`}; `value` is taken over. */
+static void add_item(Json *items, EvidenceKind kind, const char *member, Json *value)
 {
     Json *item = json_object_new_object();
-    json_add_text(item, "evidence_class", evidence_class);
-    json_add_text(item, "evidence_type", type);
-    return item;
+    json_add_text(item, "evidence_class", kinds[kind].evidence_class);
+    json_add_text(item, "evidence_type", kinds[kind].type);
+    json_add(item, member, value);
+    json_object_array_add(items, item);
 }
 
 /* --- capabilities
@@ -87,7 +97,7 @@ static Json *certification_key(const Capabilities *capabilities)
     return key;
 }
 
-char *capabilities_write(const Capabilities *capabilities)
+static Json *quote_capabilities(const Capabilities *capabilities)
 {
     const PcrSelection *banks = &capabilities->tpm->banks;
     Json *keys = json_object_new_array();
@@ -98,10 +108,50 @@ char *capabilities_write(const Capabilities *capabilities)
     json_add(quote, "signature_schemes", signature_schemes(capabilities->tpm));
     json_add(quote, "available_subjects", available_subjects(banks));
     json_add(quote, "certification_keys", keys);
-    Json *item = evidence_item("certification", "tpm_quote");
-    json_add(item, "capabilities", quote);
+    return quote;
+}
+
+/* `partial`: it grows, and can be sent from any entry on. */
+static Json *log_capabilities(const char *version, guint64 entries, bool partial,
+                              const char *format)
+{
+    const char *formats[] = {format, NULL};
+    Json *log = json_object_new_object();
+    if (version)
+        json_add_text(log, "evidence_version", version);
+    json_add_int(log, "entry_count", (gint64)entries);
+    json_add_bool(log, "supports_partial_access", partial);
+    json_add_bool(log, "appendable", partial);
+    json_add(log, "formats", json_new_texts(formats));
+    return log;
+}
+
+static bool is_offered(const Capabilities *capabilities, EvidenceKind kind)
+{
+    switch (kind) {
+    case EVIDENCE_QUOTE:
+        return true;
+    case EVIDENCE_UEFI_LOG:
+        return capabilities->has_uefi_log;
+    case EVIDENCE_IMA_LOG:
+        return capabilities->ima_entries > 0;
+    case EVIDENCE_KINDS:
+        break;
+    }
+    return false;
+}
+
+char *capabilities_write(const Capabilities *capabilities)
+{
     Json *supported = json_object_new_array();
-    json_object_array_add(supported, item);
+    add_item(supported, EVIDENCE_QUOTE, "capabilities", quote_capabilities(capabilities));
+    if (is_offered(capabilities, EVIDENCE_UEFI_LOG))
+        add_item(supported, EVIDENCE_UEFI_LOG, "capabilities",
+                 log_capabilities(capabilities->uefi_version, capabilities->uefi_events, false,
+                                  "application/octet-stream"));
+    if (is_offered(capabilities, EVIDENCE_IMA_LOG))
+        add_item(supported, EVIDENCE_IMA_LOG, "capabilities",
+                 log_capabilities(NULL, capabilities->ima_entries, true, "text/plain"));
     Json *system = json_object_new_object();
     json_add_text(system, "boot_time", capabilities->boot_time);
     Json *attributes = json_object_new_object();
@@ -117,6 +167,15 @@ void evidence_request_clear(EvidenceRequest *request)
 {
     g_clear_pointer(&request->challenge, g_bytes_unref);
     *request = (EvidenceRequest){0};
+}
+
+bool evidence_request_has(const EvidenceRequest *request, EvidenceKind kind)
+{
+    for (size_t i = 0; i < request->count; i++) {
+        if (request->kinds[i] == kind)
+            return true;
+    }
+    return false;
 }
 
 static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -177,7 +236,47 @@ static bool read_quote_request(Json *parameters, uint16_t own_scheme, uint16_t o
     return true;
 }
 
-bool evidence_request_read(Json *body, uint16_t own_scheme, uint16_t own_hash, EvidenceRequest *out,
+static bool read_ima_request(Json *parameters, EvidenceRequest *out, GError **error)
+{
+    gint64 first = 0;
+    gint64 limit = 0;
+    json_member_int(parameters, "starting_offset", false, &first);
+    json_member_int(parameters, "entry_count", false, &limit);
+    if (first < 0 || limit < 0)
+        return refuse(error, "the verifier asks for a negative number of log entries");
+    out->ima_first = (guint64)first;
+    out->ima_limit = (guint64)limit;
+    return true;
+}
+
+/* EVIDENCE_KINDS = none that was offered, or one that was asked for already. */
+static EvidenceKind kind_of(const char *type, const Capabilities *offered,
+                            const EvidenceRequest *request)
+{
+    for (EvidenceKind kind = EVIDENCE_QUOTE; kind < EVIDENCE_KINDS; kind++) {
+        if (g_strcmp0(type, kinds[kind].type) == 0 && is_offered(offered, kind) &&
+            !evidence_request_has(request, kind))
+            return kind;
+    }
+    return EVIDENCE_KINDS;
+}
+
+static bool read_item(Json *item, const Capabilities *offered, EvidenceRequest *out, GError **error)
+{
+    const char *type = json_member_text(item, "evidence_type");
+    Json *parameters = json_member(item, "chosen_parameters");
+    EvidenceKind kind = kind_of(type, offered, out);
+    if (kind == EVIDENCE_KINDS)
+        return refuse(error, "the verifier asks for evidence that was not offered: %s",
+                      type ? type : "(no type)");
+    out->kinds[out->count++] = kind;
+    if (kind == EVIDENCE_QUOTE)
+        return read_quote_request(parameters, offered->ak->scheme, offered->ak->scheme_hash, out,
+                                  error);
+    return kind != EVIDENCE_IMA_LOG || read_ima_request(parameters, out, error);
+}
+
+bool evidence_request_read(Json *body, const Capabilities *offered, EvidenceRequest *out,
                            GError **error)
 {
     Json *attributes = json_member(json_member(body, "data"), "attributes");
@@ -187,15 +286,11 @@ bool evidence_request_read(Json *body, uint16_t own_scheme, uint16_t own_hash, E
     if (count == 0)
         return refuse(error, "No valid evidence requests found");
     for (size_t i = 0; i < count; i++) {
-        Json *item = json_object_array_get_idx(requested, i);
-        const char *type = json_member_text(item, "evidence_type");
-        if (g_strcmp0(type, "tpm_quote") != 0 || out->challenge)
-            return refuse(error, "the verifier asks for evidence that was not offered: %s",
-                          type ? type : "(no type)");
-        if (!read_quote_request(json_member(item, "chosen_parameters"), own_scheme, own_hash, out,
-                                error))
+        if (!read_item(json_object_array_get_idx(requested, i), offered, out, error))
             return false;
     }
+    if (!evidence_request_has(out, EVIDENCE_QUOTE))
+        return refuse(error, "the verifier asks for logs without a quote that would prove them");
     const char *expires = json_member_text(attributes, "challenges_expire_at");
     if (!expires || !timestamp_parse(expires, &out->expires))
         out->expires = 0;
@@ -205,16 +300,49 @@ bool evidence_request_read(Json *body, uint16_t own_scheme, uint16_t own_hash, E
 /* --- evidence
  * --------------------------------------------------------------------------------------- */
 
-char *evidence_write(Bytes message, Bytes signature, Bytes pcr_blob)
+static Json *quote_data(const Evidence *evidence)
 {
-    Json *quote = json_object_new_object();
-    json_add_base64(quote, "message", message);
-    json_add_base64(quote, "signature", signature);
-    json_add_base64(quote, "subject_data", pcr_blob);
-    Json *item = evidence_item("certification", "tpm_quote");
-    json_add(item, "data", quote);
+    Json *data = json_object_new_object();
+    json_add_base64(data, "message", evidence->message);
+    json_add_base64(data, "signature", evidence->signature);
+    json_add_base64(data, "subject_data", evidence->pcr_blob);
+    return data;
+}
+
+/* Upstream's verifier and agent tell the two kinds of log apart by `entry_count`. */
+static Json *uefi_data(const Evidence *evidence)
+{
+    Json *data = json_object_new_object();
+    json_add_base64(data, "entries", evidence->uefi_log);
+    return data;
+}
+
+static Json *ima_data(const Evidence *evidence)
+{
+    Json *data = json_object_new_object();
+    const char *text = (const char *)evidence->ima_text.data;
+    size_t size = evidence->ima_text.size;
+    if (size == 0 || g_utf8_validate_len(text, size, NULL)) {
+        json_add_utf8(data, "entries", evidence->ima_text);
+    } else {
+        g_autofree char *valid = g_utf8_make_valid(text, (gssize)size);
+        json_add_text(data, "entries", valid);
+        json_add_base64(data, "entries_raw", evidence->ima_text);
+    }
+    json_add_int(data, "entry_count", (gint64)evidence->ima_entries);
+    return data;
+}
+
+char *evidence_write(const EvidenceRequest *request, const Evidence *evidence)
+{
+    static Json *(*const writers[EVIDENCE_KINDS])(const Evidence *evidence) = {
+        [EVIDENCE_QUOTE] = quote_data,
+        [EVIDENCE_UEFI_LOG] = uefi_data,
+        [EVIDENCE_IMA_LOG] = ima_data,
+    };
     Json *collected = json_object_new_array();
-    json_object_array_add(collected, item);
+    for (size_t i = 0; i < request->count; i++)
+        add_item(collected, request->kinds[i], "data", writers[request->kinds[i]](evidence));
     Json *attributes = json_object_new_object();
     json_add(attributes, "evidence_collected", collected);
     return attestation_document(attributes);

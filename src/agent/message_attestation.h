@@ -9,34 +9,57 @@
 #include "base/json.h"
 #include "base/timestamp.h"
 
+/* The kinds of evidence, in the order in which they are offered. */
+typedef enum { EVIDENCE_QUOTE, EVIDENCE_UEFI_LOG, EVIDENCE_IMA_LOG, EVIDENCE_KINDS } EvidenceKind;
+
 typedef struct {
     const TpmCapabilities *tpm;
     const TpmPublic *ak;
     const char *server_identifier; /* "ak" */
     const char *boot_time;         /* RFC 3339 */
+    bool has_uefi_log;
+    guint64 uefi_events;      /* those after the header; 0 = not known */
+    const char *uefi_version; /* uefi_logs_evidence_version */
+    guint64 ima_entries;      /* 0: there is no list, and none is offered (decision D54) */
 } Capabilities;
 
-/* Newly allocated, compact. Offers what is available: in this version a TPM quote. */
+/* Newly allocated, compact. Offers what is available: a TPM quote always, logs where there are any.
+ */
 char *capabilities_write(const Capabilities *capabilities);
 
 typedef struct {
+    EvidenceKind kinds[EVIDENCE_KINDS]; /* what is asked for, in the order of the answer */
+    size_t count;
     GBytes *challenge;
-    uint16_t scheme, hash;  /* 0 = the verifier left it open */
-    PcrSelection selection; /* one bank */
-    Timestamp expires;      /* of the challenge; 0 = not told */
+    uint16_t scheme, hash;        /* 0 = the verifier left it open */
+    PcrSelection selection;       /* one bank */
+    guint64 ima_first, ima_limit; /* starting_offset; entry_count, 0 = all */
+    Timestamp expires;            /* of the challenge; 0 = not told */
 } EvidenceRequest;
 void evidence_request_clear(EvidenceRequest *request);
+bool evidence_request_has(const EvidenceRequest *request, EvidenceKind kind);
 
 /*
- * The answer to the capabilities. `own_hash`: the bank that a quote by this AK can cover; another
- * choice, PCRs above 23, or evidence that was not offered is MESSAGE_ERROR (decision D98: nothing
- * is sent then).
+ * The answer to the capabilities `offered`. Another bank than that of the AK's hash, PCRs above 23,
+ * logs without a quote, or evidence that was not offered is MESSAGE_ERROR (decision D98: nothing is
+ * sent then).
  */
-bool evidence_request_read(Json *body, uint16_t own_scheme, uint16_t own_hash, EvidenceRequest *out,
+bool evidence_request_read(Json *body, const Capabilities *offered, EvidenceRequest *out,
                            GError **error);
 
-/* One tpm_quote item; newly allocated. */
-char *evidence_write(Bytes message, Bytes signature, Bytes pcr_blob);
+/* What was collected; the logs only as far as they were asked for. */
+typedef struct {
+    Bytes message, signature, pcr_blob;
+    Bytes uefi_log;
+    Bytes ima_text; /* whole lines */
+    guint64 ima_entries;
+} Evidence;
+
+/*
+ * One item for each kind that `request` names, in its order; newly allocated. A list that is no
+ * UTF-8 goes as text with U+FFFD and, beside it, as it is (`entries_raw`, decision D53).
+ */
+char *evidence_write(const EvidenceRequest *request, const Evidence *evidence);
 
 /* meta.seconds_to_next_attestation, -1 when the answer has none that is usable (decision D96). */
 gint64 acceptance_read(Json *body);

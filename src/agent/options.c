@@ -215,12 +215,13 @@ static const Option options[] = {
              "Milliseconds that no delay exceeds.")},
 
     /* Logs of the kernel and the firmware. */
-    {TEXT("ima_ml_path", "default", "The kernel's measurement list (not sent by this version).")},
+    {TEXT("ima_ml_path", "default",
+          "The kernel's IMA measurement list. Relative to /. default = "
+          "/sys/kernel/security/ima/ascii_runtime_measurements.")},
     {TEXT("measuredboot_ml_path", "default",
-          "The firmware's event log (not sent by this version).")},
-    {TEXT("uefi_logs_evidence_version", "2.1",
-          "Version given with the event log (not sent by this "
-          "version).")},
+          "The firmware's event log. Relative to /. default = "
+          "/sys/kernel/security/tpm0/binary_bios_measurements.")},
+    {TEXT("uefi_logs_evidence_version", "2.1", "Version that is told with the event log.")},
 
     /* Flags of upstream's agent without effect there and here. */
     {INERT("json_file", "json-file", "FILE"), .flag_short = 'j'},

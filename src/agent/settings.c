@@ -243,16 +243,23 @@ static void resolve_rhythm(const Config *config, AgentSettings *out)
     out->timeout_ms = (unsigned)config_int(config, NULL, "timeout");
 }
 
-/* Options whose evidence this version does not send are never ignored in silence. */
-static void announce_unsent_logs(const Config *config)
+/* Unlike the agent's own files, the kernel's are looked for from the root directory on
+ * (push-agent §3.3). */
+static char *resolve_kernel_path(const Config *config, const char *option, const char *usual)
 {
-    static const char *const names[] = {"ima_ml_path", "measuredboot_ml_path",
-                                        "uefi_logs_evidence_version"};
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (config_is_set(config, NULL, names[i]))
-            log_info("%s: option %s: this version of the agent sends quotes only, not that log",
-                     config_source(config, NULL, names[i]), names[i]);
-    }
+    const char *path = text_of(config, option);
+    if (*path == '\0' || strcmp(path, "default") == 0)
+        return g_strdup(usual);
+    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename("/", path, NULL);
+}
+
+static void resolve_logs(const Config *config, AgentSettings *out)
+{
+    out->ima_log_path = resolve_kernel_path(config, "ima_ml_path",
+                                            "/sys/kernel/security/ima/ascii_runtime_measurements");
+    out->uefi_log_path = resolve_kernel_path(config, "measuredboot_ml_path",
+                                             "/sys/kernel/security/tpm0/binary_bios_measurements");
+    out->uefi_version = text_of(config, "uefi_logs_evidence_version");
 }
 
 static const char *optional_text(const Config *config, const char *option)
@@ -279,7 +286,7 @@ AgentSettings *settings_new(const Config *config, GError **error)
     out->contact_port = (unsigned)config_int(config, NULL, "contact_port");
     out->run_as = optional_text(config, "run_as");
     out->report_status = config_bool(config, NULL, "report_status");
-    announce_unsent_logs(config);
+    resolve_logs(config, out);
     return g_steal_pointer(&out);
 }
 
@@ -299,5 +306,7 @@ void settings_free(AgentSettings *settings)
     g_free(settings->iak_certificate);
     g_free(settings->idevid_certificate);
     g_strfreev(settings->registrar_versions);
+    g_free(settings->ima_log_path);
+    g_free(settings->uefi_log_path);
     g_free(settings);
 }

@@ -26,6 +26,9 @@ typedef struct {
     BackoffRules backoff;
     bool report_status;
 
+    char *ima_log_path, *uefi_log_path;
+    const char *uefi_version; /* uefi_logs_evidence_version; borrowed */
+
     KeyTemplate keys;
     bool avoid_tpm;
     uint32_t ek_handle;

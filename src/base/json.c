@@ -220,6 +220,12 @@ void json_add_text(Json *object, const char *name, const char *text)
     json_add(object, name, json_new_text(text));
 }
 
+void json_add_utf8(Json *object, const char *name, Bytes text)
+{
+    g_assert(text.size <= G_MAXINT);
+    json_add(object, name, json_object_new_string_len((const char *)text.data, (int)text.size));
+}
+
 void json_add_int(Json *object, const char *name, gint64 value)
 {
     json_add(object, name, json_object_new_int64(value));

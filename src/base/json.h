@@ -55,6 +55,8 @@ const char **json_member_texts(Json *object, const char *name);
 
 void json_add(Json *object, const char *name, Json *value);
 void json_add_text(Json *object, const char *name, const char *text);
+/* Text that is no C string: UTF-8 of any length. */
+void json_add_utf8(Json *object, const char *name, Bytes text);
 void json_add_int(Json *object, const char *name, gint64 value);
 void json_add_bool(Json *object, const char *name, bool value);
 void json_add_null(Json *object, const char *name);

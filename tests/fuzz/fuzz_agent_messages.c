@@ -21,9 +21,11 @@ static void read_answers(Json *body)
     (void)activation_answer_read(body, NULL);
     (void)session_challenge_read(body, &challenge, NULL);
     (void)session_result_read(body, &evaluation, &token, NULL);
-    if (evidence_request_read(body, 0x0014, 0x000B, &request, NULL))
-        g_assert(request.challenge && request.selection.count == 1 &&
-                 request.selection.bank[0].pcrs < 1u << PCR_COUNT);
+    const TpmPublic ak = {.scheme = TPM_ALG_RSASSA, .scheme_hash = TPM_ALG_SHA256};
+    const Capabilities offered = {.ak = &ak, .has_uefi_log = true, .ima_entries = 5};
+    if (evidence_request_read(body, &offered, &request, NULL))
+        g_assert(request.count <= EVIDENCE_KINDS && request.challenge &&
+                 request.selection.count == 1 && request.selection.bank[0].pcrs < 1u << PCR_COUNT);
     evidence_request_clear(&request);
     g_assert(acceptance_read(body) >= -1);
     (void)own_status_read(body);

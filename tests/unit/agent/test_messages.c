@@ -163,7 +163,10 @@ static void test_capabilities(void **state)
     assert_true(software_tpm_create_ak(tpm, &tpmt, &private_part, NULL));
     TpmCapabilities has = {
         .ecdsa = true, .rsassa = true, .banks = {.count = 1, .bank = {{TPM_ALG_SHA256, 0x800001}}}};
-    Capabilities capabilities = {&has, software_tpm_ak(tpm), "ak", "2026-03-02T08:58:12Z"};
+    Capabilities capabilities = {.tpm = &has,
+                                 .ak = software_tpm_ak(tpm),
+                                 .server_identifier = "ak",
+                                 .boot_time = "2026-03-02T08:58:12Z"};
     g_autofree char *text = capabilities_write(&capabilities);
     g_autoptr(Json) body = parse(text);
     Json *attributes = json_member(json_member(body, "data"), "attributes");
@@ -184,6 +187,34 @@ static void test_capabilities(void **state)
                         "2026-03-02T08:58:12Z");
 }
 
+/* Logs are offered where there are any, in upstream's order and with its members (push-agent §9.1).
+ */
+static void test_capabilities_of_logs(void **state)
+{
+    (void)state;
+    TpmCapabilities has = {.banks = {.count = 1, .bank = {{TPM_ALG_SHA256, 0xFFFFFF}}}};
+    const TpmPublic ak = {.type = TPM_ALG_RSA,
+                          .scheme = TPM_ALG_RSASSA,
+                          .scheme_hash = TPM_ALG_SHA256,
+                          .key_bits = 2048};
+    Capabilities capabilities = {.tpm = &has,
+                                 .ak = &ak,
+                                 .server_identifier = "ak",
+                                 .boot_time = "2026-03-02T08:58:12Z",
+                                 .has_uefi_log = true,
+                                 .uefi_events = 123,
+                                 .uefi_version = "2.1",
+                                 .ima_entries = 1234};
+    g_autofree char *text = capabilities_write(&capabilities);
+    assert_non_null(strstr(
+        text, ",{\"evidence_class\":\"log\",\"evidence_type\":\"uefi_log\",\"capabilities\":{"
+              "\"evidence_version\":\"2.1\",\"entry_count\":123,\"supports_partial_access\":false,"
+              "\"appendable\":false,\"formats\":[\"application/octet-stream\"]}},"
+              "{\"evidence_class\":\"log\",\"evidence_type\":\"ima_log\",\"capabilities\":{"
+              "\"entry_count\":1234,\"supports_partial_access\":true,\"appendable\":true,"
+              "\"formats\":[\"text/plain\"]}}]"));
+}
+
 #define REQUESTED(ITEMS)                                                                           \
     "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"stage\":\"awaiting_evidence\","         \
     "\"evidence_requested\":[" ITEMS                                                               \
@@ -193,10 +224,19 @@ static void test_capabilities(void **state)
     "{" PARAMETERS "}}"
 #define NONCE "\"challenge\":\"oKGio6SlpqeoqaqrrK2urw==\""
 
-static bool read_request(const char *text, EvidenceRequest *out)
+#define IMA(PARAMETERS)                                                                            \
+    "{\"evidence_class\":\"log\",\"evidence_type\":\"ima_log\",\"chosen_parameters\":{" PARAMETERS \
+    "\"format\":\"text/plain\"}}"
+#define UEFI                                                                                       \
+    "{\"evidence_class\":\"log\",\"evidence_type\":\"uefi_log\",\"chosen_parameters\":{"           \
+    "\"format\":\"application/octet-stream\"}}"
+
+static bool read_request(const char *text, guint64 offered_entries, EvidenceRequest *out)
 {
+    const TpmPublic ak = {.scheme = TPM_ALG_RSASSA, .scheme_hash = TPM_ALG_SHA256};
+    Capabilities offered = {.ak = &ak, .has_uefi_log = true, .ima_entries = offered_entries};
     g_autoptr(Json) body = parse(text);
-    return evidence_request_read(body, TPM_ALG_RSASSA, TPM_ALG_SHA256, out, NULL);
+    return evidence_request_read(body, &offered, out, NULL);
 }
 
 static void test_evidence_request(void **state)
@@ -206,11 +246,32 @@ static void test_evidence_request(void **state)
     assert_true(read_request(
         REQUESTED(QUOTE(NONCE ",\"signature_scheme\":\"rsassa\",\"hash_algorithm\":\"sha256\","
                               "\"selected_subjects\":{\"sha1\":null,\"sha256\":[10,23]}")),
-        &request));
+        0, &request));
     assert_int_equal(request.selection.count, 1);
     assert_int_equal(request.selection.bank[0].pcrs, (1u << 10) | (1u << 23));
     assert_int_equal(g_bytes_get_size(request.challenge), 16);
     assert_true(request.expires > 0);
+    assert_int_equal(request.count, 1);
+    evidence_request_clear(&request);
+}
+
+static void test_request_of_logs(void **state)
+{
+    (void)state;
+    EvidenceRequest request = {0};
+    assert_true(read_request(REQUESTED(QUOTE(NONCE) "," UEFI "," IMA("\"starting_offset\":1200,")),
+                             1234, &request));
+    assert_int_equal(request.count, 3);
+    assert_int_equal(request.kinds[0], EVIDENCE_QUOTE);
+    assert_int_equal(request.kinds[1], EVIDENCE_UEFI_LOG);
+    assert_int_equal(request.kinds[2], EVIDENCE_IMA_LOG);
+    assert_int_equal(request.ima_first, 1200);
+    assert_int_equal(request.ima_limit, 0);
+    evidence_request_clear(&request);
+    assert_true(read_request(REQUESTED(IMA("\"entry_count\":5,") "," QUOTE(NONCE)), 9, &request));
+    assert_int_equal(request.kinds[0], EVIDENCE_IMA_LOG);
+    assert_int_equal(request.ima_first, 0);
+    assert_int_equal(request.ima_limit, 5);
     evidence_request_clear(&request);
 }
 
@@ -229,21 +290,56 @@ static void test_impossible_evidence_requests(void **state)
         REQUESTED(QUOTE(NONCE ",\"selected_subjects\":{\"sha256\":[-1]}")),
         REQUESTED(QUOTE(NONCE ",\"selected_subjects\":{\"sha256\":[\"1\"]}")),
         REQUESTED(QUOTE(NONCE) "," QUOTE(NONCE)),
-        REQUESTED(QUOTE(NONCE) ",{\"evidence_class\":\"log\",\"evidence_type\":\"ima_log\"}"),
+        REQUESTED(QUOTE(NONCE) "," IMA("")), /* not offered: there are no entries */
+        REQUESTED(QUOTE(NONCE) "," UEFI "," UEFI),
+        REQUESTED(UEFI), /* nothing proves it */
         REQUESTED("{\"evidence_class\":\"log\",\"evidence_type\":\"unheard_of\"}"),
     };
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
         EvidenceRequest request = {0};
-        assert_false(read_request(bad[i], &request));
+        assert_false(read_request(bad[i], 0, &request));
         evidence_request_clear(&request);
     }
+    EvidenceRequest request = {0};
+    assert_false(
+        read_request(REQUESTED(QUOTE(NONCE) "," IMA("\"starting_offset\":-1,")), 5, &request));
+    evidence_request_clear(&request);
+}
+
+/* Each item in the order of the request; bytes that are no UTF-8 go as they are, too (decision
+ * D53). */
+static void test_evidence_of_logs(void **state)
+{
+    (void)state;
+    const EvidenceRequest request = {.kinds = {EVIDENCE_IMA_LOG, EVIDENCE_UEFI_LOG}, .count = 2};
+    Evidence evidence = {.uefi_log = bytes_of("\0\1", 2),
+                         .ima_text = bytes_of_text("10 aa ima-ng sha1:bb /x\n"),
+                         .ima_entries = 1};
+    g_autofree char *text = evidence_write(&request, &evidence);
+    assert_string_equal(
+        text, "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{"
+              "\"evidence_class\":\"log\",\"evidence_type\":\"ima_log\",\"data\":{\"entries\":"
+              "\"10 aa ima-ng sha1:bb /x\\n\",\"entry_count\":1}},{\"evidence_class\":\"log\","
+              "\"evidence_type\":\"uefi_log\",\"data\":{\"entries\":\"AAE=\"}}]}}}");
+    const EvidenceRequest only_ima = {.kinds = {EVIDENCE_IMA_LOG}, .count = 1};
+    evidence.ima_text = bytes_of_text("/\xff\n");
+    g_autofree char *odd = evidence_write(&only_ima, &evidence);
+    assert_non_null(strstr(
+        odd, "{\"entries\":\"/\xEF\xBF\xBD\\n\",\"entries_raw\":\"L/8K\",\"entry_count\":1}"));
+    evidence.ima_text = BYTES_EMPTY;
+    evidence.ima_entries = 0;
+    g_autofree char *empty = evidence_write(&only_ima, &evidence);
+    assert_non_null(strstr(empty, "{\"entries\":\"\",\"entry_count\":0}"));
 }
 
 static void test_evidence_and_acceptance(void **state)
 {
     (void)state;
-    g_autofree char *text =
-        evidence_write(bytes_of_text("M"), bytes_of_text("S"), bytes_of_text("P"));
+    const EvidenceRequest request = {.kinds = {EVIDENCE_QUOTE}, .count = 1};
+    const Evidence evidence = {.message = bytes_of_text("M"),
+                               .signature = bytes_of_text("S"),
+                               .pcr_blob = bytes_of_text("P")};
+    g_autofree char *text = evidence_write(&request, &evidence);
     assert_string_equal(
         text, "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{"
               "\"evidence_class\":\"certification\",\"evidence_type\":\"tpm_quote\",\"data\":{"
@@ -287,7 +383,10 @@ int main(void)
         cmocka_unit_test(test_session_messages),
         cmocka_unit_test(test_session_results),
         cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_capabilities_of_logs),
         cmocka_unit_test(test_evidence_request),
+        cmocka_unit_test(test_request_of_logs),
+        cmocka_unit_test(test_evidence_of_logs),
         cmocka_unit_test(test_impossible_evidence_requests),
         cmocka_unit_test(test_evidence_and_acceptance),
         cmocka_unit_test(test_answer_details),
