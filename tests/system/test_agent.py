@@ -119,9 +119,14 @@ def test_inert_flags_of_upstream(stage):
         assert re.search(rf"WARNING.*({flag}).*no effect", agent.output())
 
 
-def test_log_paths_are_not_ignored_in_silence(stage, tmp_path):
-    agent = stage.agent(env={"KEYLIME_AGENT_IMA_ML_PATH": "/tmp/ima"})
-    agent.wait_for_line("INFO - .*ima_ml_path.*quotes only")
+def test_logs_are_opened_where_configured(stage, tmp_path):
+    """Read while the agent may; a log that is not there is said, and does not stop it."""
+    (tmp_path / "ima").write_text("10 aa ima-ng sha256:bb /usr/bin/tool\n")
+    agent = stage.agent(env={"KEYLIME_AGENT_IMA_ML_PATH": str(tmp_path / "ima"),
+                             "KEYLIME_AGENT_MEASUREDBOOT_ML_PATH": str(tmp_path / "absent")})
+    agent.wait_for_line(f"Opened the IMA measurement list: {tmp_path}/ima")
+    agent.wait_for_line(f"WARNING.*Measured boot log not available: {tmp_path}/absent: No such file")
+    agent.wait_for_line("SUCCESS! Evidence accepted")
 
 
 # --- identity --------------------------------------------------------------------------------------
