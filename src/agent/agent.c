@@ -22,7 +22,7 @@
 
 void agent_open_logs(Agent *agent)
 {
-    agent->ima_log = ima_log_open(agent->settings->ima_log_path);
+    agent->ima_log = measurement_list_open(agent->settings->ima_log_path);
     uefi_log_read(agent->settings->uefi_log_path, &agent->uefi_log);
 }
 
@@ -51,7 +51,7 @@ void agent_close(Agent *agent)
     attestation_clear(&agent->attestation);
     status_report_clear(&agent->report);
     attester_close(&agent->attester);
-    g_clear_pointer(&agent->ima_log, ima_log_free);
+    g_clear_pointer(&agent->ima_log, measurement_list_free);
     uefi_log_clear(&agent->uefi_log);
     peer_close(&agent->verifier);
     peer_close(&agent->registrar);

@@ -13,7 +13,7 @@ typedef struct {
     const AgentSettings *settings;
     Waiter *waiter;
     Peer verifier, registrar;
-    ImaLog *ima_log;
+    MeasurementList *ima_log;
     UefiLog uefi_log;
     Attester attester;
     char *id;

@@ -78,11 +78,11 @@ static bool need_token(Attestation *self, GError **error)
 }
 
 /* A list that cannot be read is none: the other evidence still says much. */
-static guint64 count_entries(ImaLog *log)
+static guint64 count_entries(MeasurementList *list)
 {
     g_autoptr(GError) error = NULL;
     guint64 entries;
-    if (!ima_log_count(log, &entries, &error))
+    if (!measurement_list_count(list, &entries, &error))
         log_error("%s; IMA evidence is not offered", error->message);
     return entries;
 }
@@ -160,8 +160,8 @@ static GBytes *read_ima_log(Attestation *self, guint64 *entries, GError **error)
     *entries = 0;
     if (!evidence_request_has(request, EVIDENCE_IMA_LOG))
         return g_bytes_new_static(NULL, 0);
-    GBytes *text =
-        ima_log_read(self->ima_log, request->ima_first, request->ima_limit, entries, error);
+    GBytes *text = measurement_list_read(self->ima_log, request->ima_first, request->ima_limit,
+                                         entries, error);
     if (text)
         log_info("IMA measurement list: %" G_GUINT64_FORMAT
                  " entries from number %" G_GUINT64_FORMAT " on, %" G_GSIZE_FORMAT " bytes",

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "agent/ima_log.h"
+#include "agent/measurement_list.h"
 #include "agent/message_attestation.h"
 #include "agent/session.h"
 #include "agent/uefi_log.h"
@@ -13,7 +13,7 @@
 typedef struct {
     Peer *verifier;
     Attester *attester;
-    ImaLog *ima_log;
+    MeasurementList *ima_log;
     const UefiLog *uefi_log;
     const AgentSettings *settings;
     const char *agent_id;

@@ -11,32 +11,33 @@
 
 #include "base/bytes.h"
 
-#define IMA_LOG_ERROR (ima_log_error_quark())
+#define MEASUREMENT_LIST_ERROR (measurement_list_error_quark())
 typedef enum {
-    IMA_LOG_ERROR_READ,   /* the file cannot be opened or read */
-    IMA_LOG_ERROR_OFFSET, /* entries were asked for that the list does not have */
-    IMA_LOG_ERROR_SIZE,   /* more text than can be sent */
-} ImaLogError;
-GQuark ima_log_error_quark(void);
+    MEASUREMENT_LIST_ERROR_READ,   /* the file cannot be opened or read */
+    MEASUREMENT_LIST_ERROR_OFFSET, /* entries were asked for that the list does not have */
+    MEASUREMENT_LIST_ERROR_SIZE,   /* more text than can be sent */
+} MeasurementListError;
+GQuark measurement_list_error_quark(void);
 
 /* Of text in one piece of evidence: beyond every limit that a verifier has. */
-#define IMA_LOG_MAX_TEXT (256 * 1024 * 1024)
+#define MEASUREMENT_LIST_MAX_TEXT (256 * 1024 * 1024)
 
-typedef struct ImaLog ImaLog;
+typedef struct MeasurementList MeasurementList;
 
 /* Never NULL. A file that is not there is a WARNING now, and is looked for again at each count. */
-ImaLog *ima_log_open(const char *path);
-void ima_log_free(ImaLog *log);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImaLog, ima_log_free)
+MeasurementList *measurement_list_open(const char *path);
+void measurement_list_free(MeasurementList *list);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MeasurementList, measurement_list_free)
 
 /* Entries that the list has now; reads only what came since the last count. 0 when there is no
  * list. A list that became shorter (an emulated one that was made anew) is counted from its start.
  */
-bool ima_log_count(ImaLog *log, guint64 *entries, GError **error);
+bool measurement_list_count(MeasurementList *list, guint64 *entries, GError **error);
 
 /*
  * The text of the entries from number `first` (the first entry is 0) to the present end, at most
  * `limit` of them (0 = all), each with its newline; *entries is their number. `first` may equal the
  * list's length: no entries, then. New reference.
  */
-GBytes *ima_log_read(ImaLog *log, guint64 first, guint64 limit, guint64 *entries, GError **error);
+GBytes *measurement_list_read(MeasurementList *list, guint64 first, guint64 limit, guint64 *entries,
+                              GError **error);
