@@ -198,8 +198,8 @@ static bool store(Connection *connection, gpointer data, GError **error)
     }
     if (creation->lost)
         return true;
-    bool new_window = creation->now - agent->unanswered_since >= UNANSWERED_WINDOW ||
-                      agent->unanswered_count == 0;
+    Timestamp age = creation->now - agent->unanswered_since;
+    bool new_window = age >= UNANSWERED_WINDOW || age < 0 || agent->unanswered_count == 0;
     if (!sql_change(connection, &changed, error,
                     "UPDATE agents SET next_index = next_index + 1, unanswered_since = $4,"
                     " unanswered_count = $5 WHERE agent_id = $1 AND next_index = $2"

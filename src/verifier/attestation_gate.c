@@ -28,6 +28,13 @@ static gint64 seconds_up(Timestamp span)
     return (span + TIMESTAMP_SECOND - 1) / TIMESTAMP_SECOND;
 }
 
+/* What lies further ahead than it could: the clock was set back since, and says nothing about how
+ * long ago it was. A little ahead may be the clock of another replica. */
+static bool is_of_the_future(Timestamp time, Timestamp span, Timestamp now)
+{
+    return time - now > span;
+}
+
 gint64 gate_seconds_to_next(Timestamp received, Timestamp interval, Timestamp now)
 {
     if (received == 0)
@@ -53,7 +60,8 @@ static void check_pace(const char *agent_id, const AgentRecord *agent,
 {
     Timestamp received = agent->last_received_quote;
     Timestamp rest = MIN(received + settings->quote_interval - now, settings->quote_interval);
-    if (received != 0 && rest > PREMATURE_TOLERANCE) {
+    if (received != 0 && rest > PREMATURE_TOLERANCE &&
+        !is_of_the_future(received, settings->quote_interval, now)) {
         gint64 wait = gate_seconds_to_next(received, settings->quote_interval, now);
         shut(out, 429, "premature_attestation", (guint64)wait,
              "Cannot create attestation for agent '%s' before the configured interval has elapsed."
@@ -104,6 +112,14 @@ static bool is_index(const char *text, gint64 index)
     return strcmp(text, expected) == 0;
 }
 
+/* Issued by a clock that was set back since, they could live for ever. */
+static bool challenges_are_over(const AttestationRecord *latest, Timestamp now)
+{
+    Timestamp lifetime = latest->challenges_expire_at - latest->capabilities_received_at;
+    return now >= latest->challenges_expire_at ||
+           is_of_the_future(latest->capabilities_received_at, lifetime, now);
+}
+
 void gate_submit(const char *agent_id, const AgentRecord *agent, const AttestationRecord *latest,
                  const char *index, Timestamp now, Gate *out)
 {
@@ -125,7 +141,7 @@ void gate_submit(const char *agent_id, const AgentRecord *agent, const Attestati
         shut(out, 403, "evidence_immutable", 0,
              "Evidence for attestation %" G_GINT64_FORMAT " of agent '%s' was already received.",
              latest->index, agent_id);
-    } else if (now >= latest->challenges_expire_at) {
+    } else if (challenges_are_over(latest, now)) {
         g_autofree char *expiry = timestamp_format(latest->challenges_expire_at);
         shut(out, 403, "challenges_expired", 0,
              "Challenges for attestation %" G_GINT64_FORMAT

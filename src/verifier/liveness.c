@@ -7,6 +7,8 @@
 #define SWEEP_SPAN G_TIME_SPAN_SECOND
 /* A heartbeat that is older: no verifier ran in between (a busy machine may miss one or two). */
 #define OUTAGE (3 * TIMESTAMP_SECOND)
+/* A time that lies further ahead: the clock was set back. Replicas' clocks differ by less. */
+#define SET_BACK (60 * TIMESTAMP_SECOND)
 
 struct Liveness {
     Verifier *verifier;
@@ -56,7 +58,8 @@ static bool look(Connection *connection, gpointer data, GError **error)
 static bool is_due(const Sweep *sweep)
 {
     if (sweep->deadline != 0 &&
-        (sweep->deadline <= sweep->now || sweep->beat + SWEEP_SPAN <= sweep->now))
+        (sweep->deadline <= sweep->now || sweep->beat + SWEEP_SPAN <= sweep->now ||
+         sweep->beat - sweep->now > SET_BACK))
         return true;
     if (sweep->enrolled != 0 && sweep->enrolled + sweep->limit <= sweep->now)
         return true;
@@ -66,7 +69,8 @@ static bool is_due(const Sweep *sweep)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-/* Deadlines which passed while nobody could have received evidence start anew (decision D66). */
+/* Deadlines which passed while nobody could have received evidence start anew (decision D66). A
+ * clock that is set forward looks the same. */
 static bool rearm_after_outage(Connection *connection, Sweep *sweep, GError **error)
 {
     if (sweep->beat == 0 || sweep->now - sweep->beat <= OUTAGE)
@@ -79,6 +83,21 @@ static bool rearm_after_outage(Connection *connection, Sweep *sweep, GError **er
     return done;
 }
 
+/* The clock was set back: no deadline lies further ahead than one that is set now could, else
+ * silence would go unnoticed until the clock has caught up. */
+static bool rearm_after_step_back(Connection *connection, Sweep *sweep, GError **error)
+{
+    if (sweep->beat - sweep->now <= SET_BACK)
+        return true;
+    Timestamp latest = sweep->now + sweep->limit + sweep->settings->quote_interval + SET_BACK;
+    guint64 changed = 0;
+    bool done = sql_change(connection, &changed, error,
+                           "UPDATE agents SET deadline = $2 WHERE deadline > $1", "ii", latest,
+                           sweep->now + sweep->limit);
+    sweep->out->rearmed += (unsigned)changed;
+    return done;
+}
+
 /* The one statement: it looks at the last accepted evidence again, and an agent whose evidence is
  * being verified is not silent. Of two processes that sweep at once one changes the row. */
 static bool time_out(Connection *connection, Sweep *sweep, GError **error)
@@ -86,20 +105,22 @@ static bool time_out(Connection *connection, Sweep *sweep, GError **error)
     g_autoptr(Rows) rows = sql_query(
         connection, error,
         "UPDATE agents SET accept_attestations = 0, deadline = NULL"
-        " WHERE deadline <= $1 AND last_received_quote <= $2 AND accept_attestations = 1"
+        " WHERE deadline <= $1 AND (last_received_quote <= $2 OR last_received_quote > $3)"
+        " AND accept_attestations = 1"
         " AND NOT EXISTS (SELECT 1 FROM attestations WHERE attestations.agent_id = agents.agent_id"
         " AND stage = 'evaluating_evidence') RETURNING agent_id, last_received_quote",
-        "ii", sweep->now, sweep->now - sweep->limit);
+        "iii", sweep->now, sweep->now - sweep->limit, sweep->now + SET_BACK);
+    double limit = (double)sweep->limit / TIMESTAMP_SECOND;
     GError *failure = NULL;
-    while (rows && rows_next(rows, &failure))
+    while (rows && rows_next(rows, &failure)) {
+        Timestamp silence = MAX(sweep->now - rows_int(rows, 1), sweep->limit);
         g_ptr_array_add(
             sweep->silent,
-            g_strdup_printf(
-                "Agent '%s' is marked as failed (TIMEOUT): no evidence for %.1f s, the"
-                " limit is %.1f s (5 x quote_interval); check"
-                " attestation_interval_seconds on the agent (must be below %.1f s)",
-                rows_text(rows, 0), (double)(sweep->now - rows_int(rows, 1)) / TIMESTAMP_SECOND,
-                (double)sweep->limit / TIMESTAMP_SECOND, (double)sweep->limit / TIMESTAMP_SECOND));
+            g_strdup_printf("Agent '%s' is marked as failed (TIMEOUT): no evidence for %.1f s, the"
+                            " limit is %.1f s (5 x quote_interval); check"
+                            " attestation_interval_seconds on the agent (must be below %.1f s)",
+                            rows_text(rows, 0), (double)silence / TIMESTAMP_SECOND, limit, limit));
+    }
     if (failure)
         g_propagate_error(error, failure);
     sweep->out->timed_out = sweep->silent->len;
@@ -135,8 +156,8 @@ static bool beat(Connection *connection, const Sweep *sweep, GError **error)
     return sql_run(connection, error,
                    "INSERT INTO heartbeats (name, beaten_at) VALUES ('liveness', $1)"
                    " ON CONFLICT (name) DO UPDATE SET beaten_at = excluded.beaten_at"
-                   " WHERE heartbeats.beaten_at < excluded.beaten_at",
-                   "i", sweep->now);
+                   " WHERE heartbeats.beaten_at < excluded.beaten_at OR heartbeats.beaten_at > $2",
+                   "ii", sweep->now, sweep->now + SET_BACK);
 }
 
 static bool act(Connection *connection, gpointer data, GError **error)
@@ -145,7 +166,8 @@ static bool act(Connection *connection, gpointer data, GError **error)
     g_ptr_array_set_size(sweep->silent, 0);
     g_ptr_array_set_size(sweep->pending, 0);
     *sweep->out = (LivenessSweep){0};
-    if (!rearm_after_outage(connection, sweep, error) || !time_out(connection, sweep, error) ||
+    if (!rearm_after_outage(connection, sweep, error) ||
+        !rearm_after_step_back(connection, sweep, error) || !time_out(connection, sweep, error) ||
         !notice_pending(connection, sweep, 0, sweep->limit, error))
         return false;
     if (sweep->settings->pending_notice != 0 &&
@@ -192,8 +214,10 @@ static gpointer keep_sweeping(gpointer data)
                             &error))
             log_error("Cannot check the deadlines of agents: %s", error->message);
         else if (sweep.rearmed > 0)
-            log_info("%u agents get a new deadline: theirs passed while no verifier ran",
-                     sweep.rearmed);
+            log_info(
+                "%u agents get a new deadline: no verifier ran when theirs passed, or the clock"
+                " was set",
+                sweep.rearmed);
         g_mutex_lock(&liveness->mutex);
         next = MAX(next + SWEEP_SPAN, g_get_monotonic_time());
         while (!liveness->stopping && g_cond_wait_until(&liveness->cond, &liveness->mutex, next))

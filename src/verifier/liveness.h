@@ -16,7 +16,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Liveness, liveness_stop)
 /* What one sweep did. */
 typedef struct {
     unsigned timed_out;      /* agents that are TIMEOUT now */
-    unsigned rearmed;        /* deadlines that had passed while no verifier ran */
+    unsigned rearmed;        /* deadlines that mean nothing: no verifier ran, the clock was set */
     unsigned never_attested; /* agents warned about */
 } LivenessSweep;
 

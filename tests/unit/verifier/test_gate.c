@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of the gates and their times (verifier-push-api §5.2, §5.5; decisions D65, D68, D80,
- * D82). */
+ * D82; contract C18, C21, U24). */
 #include "verifier/attestation_gate.h"
 
 #include <setjmp.h>
@@ -60,7 +60,10 @@ static void creation_keeps_the_pace(void **state)
         {SECOND * 3 / 2, 0},
         {2 * SECOND, 0},
         {100 * SECOND, 0},
-        {-100 * SECOND, 2},
+        {-SECOND, 2}, /* another replica's clock */
+        {-2 * SECOND, 2},
+        {-2 * SECOND - 1, 0}, /* the clock was set back: nobody waits until it has caught up */
+        {-100 * SECOND, 0},
     };
     AttestationRecord latest = {.stage = STAGE_VERIFICATION_COMPLETE};
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -110,7 +113,8 @@ static void expect_submit(const AgentRecord *agent, const AttestationRecord *lat
 static void evidence_is_for_the_latest_and_once(void **state)
 {
     AgentRecord agent = {.operational_state = AGENT_STATE_ACTIVE};
-    AttestationRecord latest = {.index = 7, .challenges_expire_at = NOW + 1};
+    AttestationRecord latest = {
+        .index = 7, .capabilities_received_at = NOW - SECOND, .challenges_expire_at = NOW + 1};
     expect_submit(NULL, NULL, "7", "not_found");
     expect_submit(&agent, NULL, "7", "not_found");
     expect_submit(&agent, NULL, NULL, "not_found");
@@ -120,6 +124,12 @@ static void evidence_is_for_the_latest_and_once(void **state)
     expect_submit(&agent, &latest, "6", "old_attestation");
     expect_submit(&agent, &latest, "8", "old_attestation");
     latest.challenges_expire_at = NOW;
+    expect_submit(&agent, &latest, "7", "challenges_expired");
+    latest.capabilities_received_at = NOW + 10 * SECOND;
+    latest.challenges_expire_at = NOW + 20 * SECOND;
+    expect_submit(&agent, &latest, "7", NULL);
+    latest.capabilities_received_at++; /* the clock was set back */
+    latest.challenges_expire_at++;
     expect_submit(&agent, &latest, "7", "challenges_expired");
     latest.stage = STAGE_EVALUATING_EVIDENCE;
     expect_submit(&agent, &latest, "7", "evidence_immutable");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Silence, by the clock of the test (verifier-push-api §8.2; decisions D64, D66; contract C19,
- * C112). */
+ * C112, U24). */
 #include "verifier/liveness.h"
 
 #include "machine.h"
@@ -88,6 +88,34 @@ static void outage_of_the_verifier_is_not_the_agents(void **state)
     assert_int_equal(sweep_at(machine, T0 + 70 * SECOND).timed_out, 1);
 }
 
+/* U24: neither are agents timed out, nor does silence go unnoticed until the clock has caught up.
+ */
+static void clock_that_is_set_back_starts_deadlines_anew(void **state)
+{
+    Machine *machine = *state;
+    enrol_attesting(machine);
+    Timestamp back = T0 - 3600 * SECOND;
+    LivenessSweep sweep = sweep_at(machine, back);
+    assert_int_equal(sweep.timed_out, 0);
+    assert_int_equal(sweep.rearmed, 1);
+    assert_int_equal(machine_number(machine, "SELECT deadline FROM agents"), back + 10 * SECOND);
+    for (Timestamp at = back + SECOND; at < back + 10 * SECOND; at += SECOND) {
+        sweep = sweep_at(machine, at);
+        assert_int_equal(sweep.timed_out + sweep.rearmed, 0);
+    }
+    assert_int_equal(sweep_at(machine, back + 10 * SECOND).timed_out, 1);
+}
+
+/* A replica whose clock is a little behind changes nothing. */
+static void clocks_may_differ_a_little(void **state)
+{
+    Machine *machine = *state;
+    enrol_attesting(machine);
+    assert_int_equal(sweep_at(machine, T0 - 30 * SECOND).rearmed, 0);
+    assert_int_equal(machine_number(machine, "SELECT deadline FROM agents"), T0 + 10 * SECOND);
+    assert_int_equal(machine_number(machine, "SELECT beaten_at FROM heartbeats"), T0 + 9 * SECOND);
+}
+
 static void disarmed_agent_is_left_alone(void **state)
 {
     Machine *machine = *state;
@@ -157,6 +185,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(evidence_that_is_being_verified_is_not_silence,
                                         machine_setup, machine_teardown),
         cmocka_unit_test_setup_teardown(outage_of_the_verifier_is_not_the_agents, machine_setup,
+                                        machine_teardown),
+        cmocka_unit_test_setup_teardown(clock_that_is_set_back_starts_deadlines_anew, machine_setup,
+                                        machine_teardown),
+        cmocka_unit_test_setup_teardown(clocks_may_differ_a_little, machine_setup,
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(disarmed_agent_is_left_alone, machine_setup,
                                         machine_teardown),
