@@ -10,7 +10,8 @@
 
 typedef struct {
     const VerifierSettings *settings;
-    GPtrArray *results;
+    AppraisalResult **results;
+    guint count;
     Timestamp now;
 } Effects;
 
@@ -169,8 +170,8 @@ static bool apply_all(Connection *connection, gpointer data, GError **error)
 {
     Effects *effects = data;
     effects->now = timestamp_now();
-    for (guint i = 0; i < effects->results->len; i++)
-        if (!apply(connection, effects, g_ptr_array_index(effects->results, i), error))
+    for (guint i = 0; i < effects->count; i++)
+        if (!apply(connection, effects, effects->results[i], error))
             return false;
     return true;
 }
@@ -215,15 +216,45 @@ static void report(const AppraisalResult *result, const VerifierSettings *settin
         log_info("Agent '%s' has recovered from its time-out", job->agent_id);
 }
 
+/* The first `count` results in one transaction; they leave the array. */
+static bool write_first(Database *database, const VerifierSettings *settings, GPtrArray *results,
+                        guint count, GError **error)
+{
+    Effects effects = {
+        .settings = settings, .results = (AppraisalResult **)results->pdata, .count = count};
+    if (!database_write(database, apply_all, &effects, error))
+        return false;
+    for (guint i = 0; i < count; i++)
+        report(effects.results[i], settings);
+    g_ptr_array_remove_range(results, 0, count);
+    return true;
+}
+
+/* What is wrong with one result harms no other. Its row keeps its lease: the evidence is verified
+ * again, a few times (decision D69). */
+static void give_up_first(GPtrArray *results, const GError *error)
+{
+    const AppraisalResult *result = g_ptr_array_index(results, 0);
+    log_error("Cannot store the verdict on attestation %" G_GINT64_FORMAT " of agent '%s', which"
+              " will be verified again: %s",
+              result->job->index, result->job->agent_id, error->message);
+    g_ptr_array_remove_index(results, 0);
+}
+
 bool appraisal_effects(Database *database, const VerifierSettings *settings, GPtrArray *results,
                        GError **error)
 {
-    Effects effects = {.settings = settings, .results = results};
-    if (results->len == 0)
-        return true;
-    if (!database_write(database, apply_all, &effects, error))
-        return false;
-    for (guint i = 0; i < results->len; i++)
-        report(g_ptr_array_index(results, i), settings);
+    for (guint count = results->len; results->len > 0; count = 1) {
+        GError *failure = NULL;
+        if (write_first(database, settings, results, count, &failure))
+            continue;
+        if (g_error_matches(failure, STORE_ERROR, STORE_ERROR_UNAVAILABLE)) {
+            g_propagate_error(error, failure);
+            return false;
+        }
+        if (count == 1)
+            give_up_first(results, failure);
+        g_error_free(failure);
+    }
     return true;
 }

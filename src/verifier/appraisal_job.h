@@ -65,8 +65,10 @@ AppraisalResult *appraisal_job_fail(AppraisalJob *job, const char *event_id, con
                                     ...) G_GNUC_PRINTF(3, 4);
 
 /*
- * Writes the effects of some results (array of AppraisalResult) in one transaction, each as if
- * alone, and then logs them. False when the database failed: nothing was applied.
+ * Writes the effects of results (array of AppraisalResult) in one transaction, each as if alone,
+ * and logs them. Results that are dealt with leave the array: a single one that the database
+ * refuses, too, as its evidence will be verified again. False: the database cannot be used; what is
+ * left in the array is to be written later.
  */
 bool appraisal_effects(Database *database, const VerifierSettings *settings, GPtrArray *results,
                        GError **error);

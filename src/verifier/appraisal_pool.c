@@ -19,6 +19,8 @@
 /* The time limit of what runs is looked at after a part of it, but not more often than this. */
 #define WATCH_SPAN (G_TIME_SPAN_SECOND / 4)
 #define WATCH_PART 4
+/* How often verdicts are tried again that the database could not take. */
+#define RETRY_SPAN G_TIME_SPAN_SECOND
 
 typedef struct {
     AppraisalPool *pool;
@@ -36,9 +38,10 @@ struct AppraisalPool {
     GCond work;  /* a job was queued, or the end is near */
     GCond watch; /* the scanning thread has something to do */
     GQueue queue;
-    guint taken;      /* places: reserved, queued and running */
-    bool collecting;  /* a worker waits for more jobs: it needs no waking */
-    bool stored_more; /* jobs without a place are in the database */
+    GPtrArray *unwritten; /* verdicts that the database could not take */
+    guint taken;          /* places: reserved, queued, running and unwritten */
+    bool collecting;      /* a worker waits for more jobs: it needs no waking */
+    bool stored_more;     /* jobs without a place are in the database */
     bool stopping;
     unsigned worker_count;
     Worker *workers;
@@ -175,12 +178,29 @@ static AppraisalResult *run(Worker *worker, AppraisalJob *job)
     return late ? timed_out(job, settings) : g_steal_pointer(&result);
 }
 
+static GPtrArray *results_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)appraisal_result_free);
+}
+
+/* With the mutex held: what the database cannot take now takes up places until it can. */
+static void keep(AppraisalPool *pool, GPtrArray *results)
+{
+    pool->taken += results->len;
+    g_ptr_array_extend_and_steal(pool->unwritten, g_ptr_array_ref(results));
+}
+
 static void write_effects(AppraisalPool *pool, GPtrArray *results)
 {
     g_autoptr(GError) error = NULL;
-    /* On a failure the rows keep their lease; when it has ended, the scan starts them again. */
-    if (!appraisal_effects(pool->verifier->database, &pool->verifier->settings, results, &error))
-        log_error("Cannot store %u verdicts: %s", results->len, error->message);
+    if (appraisal_effects(pool->verifier->database, &pool->verifier->settings, results, &error))
+        return;
+    log_error("Cannot store %u verdicts, which are kept and tried again: %s", results->len,
+              error->message);
+    g_mutex_lock(&pool->mutex);
+    keep(pool, results);
+    g_cond_signal(&pool->watch);
+    g_mutex_unlock(&pool->mutex);
 }
 
 static gpointer work(gpointer data)
@@ -189,8 +209,7 @@ static gpointer work(gpointer data)
     AppraisalPool *pool = worker->pool;
     AppraisalJob *job;
     while ((job = first_job(pool)) != NULL) {
-        g_autoptr(GPtrArray) results =
-            g_ptr_array_new_with_free_func((GDestroyNotify)appraisal_result_free);
+        g_autoptr(GPtrArray) results = results_new();
         guint jobs = 0;
         for (gint64 start = g_get_monotonic_time(); job != NULL; jobs++) {
             AppraisalResult *result = run(worker, job);
@@ -215,8 +234,7 @@ static void scan(AppraisalPool *pool)
     guint places = 0;
     while (places < BATCH_LIMIT && appraisal_pool_reserve(pool))
         places++;
-    g_autoptr(GPtrArray) results =
-        g_ptr_array_new_with_free_func((GDestroyNotify)appraisal_result_free);
+    g_autoptr(GPtrArray) results = results_new();
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) jobs =
         places > 0 ? appraisal_scan_claim(pool->verifier->database, &pool->verifier->settings,
@@ -227,11 +245,12 @@ static void scan(AppraisalPool *pool)
     guint used = jobs ? jobs->len : 0;
     for (guint i = 0; i < used; i++)
         appraisal_pool_submit(pool, appraisal_job_ref(g_ptr_array_index(jobs, i)));
+    guint found = used + results->len;
     write_effects(pool, results);
 
     g_mutex_lock(&pool->mutex);
     pool->taken -= places - used;
-    pool->stored_more = used + results->len == places;
+    pool->stored_more = found == places;
     g_mutex_unlock(&pool->mutex);
 }
 
@@ -239,7 +258,7 @@ static void scan(AppraisalPool *pool)
 static GPtrArray *overdue(AppraisalPool *pool)
 {
     const VerifierSettings *settings = &pool->verifier->settings;
-    GPtrArray *results = g_ptr_array_new_with_free_func((GDestroyNotify)appraisal_result_free);
+    GPtrArray *results = results_new();
     g_mutex_lock(&pool->mutex);
     gint64 limit = g_get_monotonic_time() - settings->verification_timeout;
     for (unsigned i = 0; i < pool->worker_count; i++) {
@@ -253,13 +272,34 @@ static GPtrArray *overdue(AppraisalPool *pool)
     return results;
 }
 
+/* Another try for what the database could not take. */
+static void write_kept(AppraisalPool *pool)
+{
+    g_mutex_lock(&pool->mutex);
+    g_autoptr(GPtrArray) results = g_steal_pointer(&pool->unwritten);
+    pool->unwritten = results_new();
+    g_mutex_unlock(&pool->mutex);
+    guint kept = results->len;
+    if (kept == 0)
+        return;
+    bool written =
+        appraisal_effects(pool->verifier->database, &pool->verifier->settings, results, NULL);
+    g_mutex_lock(&pool->mutex);
+    pool->taken -= kept;
+    keep(pool, results);
+    g_mutex_unlock(&pool->mutex);
+    if (written)
+        log_info("The database takes verdicts again: %u had been kept", kept);
+}
+
 /* Sleeps until the next look; false at the end. */
 static bool pause_scanner(AppraisalPool *pool, gint64 next_scan)
 {
     g_mutex_lock(&pool->mutex);
     if (!pool->stopping && !(pool->stored_more && pool->taken < QUEUE_LIMIT / 2)) {
         gint64 part = pool->verifier->settings.verification_timeout / WATCH_PART;
-        gint64 until = g_get_monotonic_time() + MAX(part, WATCH_SPAN);
+        gint64 span = pool->unwritten->len > 0 ? RETRY_SPAN : MAX(part, WATCH_SPAN);
+        gint64 until = g_get_monotonic_time() + span;
         g_cond_wait_until(&pool->watch, &pool->mutex, MIN(until, next_scan));
     }
     bool go_on = !pool->stopping;
@@ -280,6 +320,7 @@ static gpointer watch(gpointer data)
     AppraisalPool *pool = data;
     gint64 next_scan = 0;
     do {
+        write_kept(pool);
         if (should_scan(pool, next_scan)) {
             scan(pool);
             next_scan = g_get_monotonic_time() + SCAN_SPAN;
@@ -305,6 +346,7 @@ AppraisalPool *appraisal_pool_new_with(Verifier *verifier, AppraisalFunction fun
     g_cond_init(&pool->work);
     g_cond_init(&pool->watch);
     g_queue_init(&pool->queue);
+    pool->unwritten = results_new();
     pool->worker_count = MAX(1, g_get_num_processors());
     pool->workers = g_new0(Worker, pool->worker_count);
     for (unsigned i = 0; i < pool->worker_count; i++) {
@@ -332,8 +374,13 @@ void appraisal_pool_free(AppraisalPool *pool)
     for (unsigned i = 0; i < pool->worker_count; i++)
         g_thread_join(pool->workers[i].thread);
     g_thread_join(pool->scanner);
+    write_kept(pool);
+    if (pool->unwritten->len > 0)
+        log_error("%u verdicts could not be stored: the evidence will be verified again",
+                  pool->unwritten->len);
     appraisal_scan_give_back(pool->verifier->database, &pool->queue);
     g_queue_clear_full(&pool->queue, (GDestroyNotify)appraisal_job_unref);
+    g_ptr_array_unref(pool->unwritten);
     references_free(pool->references);
     g_mutex_clear(&pool->mutex);
     g_cond_clear(&pool->work);

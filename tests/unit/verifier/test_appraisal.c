@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Appraisals: effects of a verdict, the pool, leases and limits (verifier-push-api §7.3; decisions
- * D35, D66, D68, D69, D82; contract C23, U13). */
+ * D35, D66, D68, D69, D82; contract C23, U13, U24). */
 #include "machine.h"
 
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
@@ -173,6 +173,34 @@ static void long_appraisal_starts_the_deadline_anew(void **state)
     assert_true(machine_number(machine, "SELECT deadline FROM agents") >= now + 10 * SECOND);
 }
 
+/* The second verdict breaks a rule of the database: the first is stored all the same. */
+static void a_verdict_that_is_refused_harms_no_other(void **state)
+{
+    Machine *machine = *state;
+    Timestamp now = timestamp_now();
+    StoredEvidence evidence = {0, PCR15, false, now, 1, now + 120 * SECOND};
+    g_autoptr(GPtrArray) results =
+        g_ptr_array_new_with_free_func((GDestroyNotify)appraisal_result_free);
+    for (unsigned i = 0; i < 2; i++) {
+        const char *agent_id = i == 0 ? AGENT : "other";
+        machine_enrol(machine, agent_id, GOOD, now);
+        machine_store_evidence(machine, agent_id, &evidence);
+        g_autoptr(AppraisalJob) job = machine_job(machine, agent_id, 0);
+        g_ptr_array_add(results, appraisal_job_run(job, false, appraise));
+    }
+    machine_run(machine, "CREATE UNIQUE INDEX one ON agents (attestation_count)"
+                         " WHERE attestation_count = 1");
+    g_autoptr(GError) error = NULL;
+    assert_true(appraisal_effects(machine->verifier.database, &machine->verifier.settings, results,
+                                  &error));
+    assert_int_equal(results->len, 0);
+    g_autoptr(AgentRecord) agent = machine_agent(machine, AGENT);
+    assert_string_equal(agent_record_status(agent), "PASS");
+    g_autoptr(AttestationRecord) refused = machine_attestation(machine, "other", 0);
+    assert_int_equal(refused->stage, STAGE_EVALUATING_EVIDENCE);
+    assert_true(refused->job_lease > now); /* and is looked at again then */
+}
+
 /* --- the pool ------------------------------------------------------------------------------ */
 
 static void wait_for_verdict(Machine *machine, gint64 index)
@@ -276,6 +304,74 @@ static void pool_ends_an_appraisal_at_its_limit(void **state)
     assert_int_equal(agent->consecutive_failures, 1);
 }
 
+/* Holds SQLite's one lock for writing, or stops PostgreSQL, for longer than a write waits. */
+typedef struct {
+    Machine *machine;
+    gint away;
+} Outage;
+
+static bool hold_lock(Connection *connection, gpointer data, GError **error)
+{
+    Outage *outage = data;
+    bool held = sql_run(connection, error, "UPDATE heartbeats SET beaten_at = 0", "");
+    g_atomic_int_set(&outage->away, 1);
+    g_usleep(6000000);
+    return held;
+}
+
+static gpointer hold_database(gpointer data)
+{
+    Outage *outage = data;
+    const DatabaseSettings settings = {.url = outage->machine->fixture->url,
+                                       .max_connections = 1,
+                                       .migrations = verifier_migrations};
+    g_autoptr(Database) database = database_open(&settings, NULL);
+    if (!database || !database_write(database, hold_lock, outage, NULL))
+        g_atomic_int_set(&outage->away, 2);
+    return NULL;
+}
+
+static gpointer halt_server(gpointer data)
+{
+    Outage *outage = data;
+    engine_halt();
+    g_atomic_int_set(&outage->away, 1);
+    g_usleep(2000000);
+    engine_resume();
+    return NULL;
+}
+
+/* U24: well before the lease of 120 s has ended. */
+static void pool_keeps_verdicts_while_the_database_is_away(void **state)
+{
+    Machine *machine = *state;
+    Timestamp now = timestamp_now();
+    g_atomic_int_set(&may_end, 0);
+    g_atomic_int_set(&begun, 0);
+    machine_enrol(machine, AGENT, GOOD, now);
+    AppraisalPool *pool = open_pool(machine, appraise_slowly);
+    StoredEvidence evidence = {0, PCR15, false, now, 1, now + 120 * SECOND};
+    machine_store_evidence(machine, AGENT, &evidence);
+    assert_true(appraisal_pool_reserve(pool));
+    appraisal_pool_submit(pool, machine_job(machine, AGENT, 0));
+    while (g_atomic_int_get(&begun) == 0)
+        g_usleep(5000);
+    Outage outage = {.machine = machine};
+    GThread *thread =
+        g_thread_new("outage", engine_is_postgresql() ? halt_server : hold_database, &outage);
+    while (g_atomic_int_get(&outage.away) == 0)
+        g_usleep(5000);
+    g_atomic_int_set(&may_end, 1);
+    g_thread_join(thread);
+    assert_int_equal(outage.away, 1);
+    wait_for_verdict(machine, 0);
+    appraisal_pool_free(pool);
+    g_autoptr(AgentRecord) agent = machine_agent(machine, AGENT);
+    assert_string_equal(agent_record_status(agent), "PASS");
+    g_autoptr(AttestationRecord) record = machine_attestation(machine, AGENT, 0);
+    assert_int_equal(record->job_starts, 1);
+}
+
 static gpointer close_pool(gpointer pool)
 {
     appraisal_pool_free(pool);
@@ -366,6 +462,8 @@ int main(int argc, char **argv)
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(long_appraisal_starts_the_deadline_anew, machine_setup,
                                         machine_teardown),
+        cmocka_unit_test_setup_teardown(a_verdict_that_is_refused_harms_no_other, machine_setup,
+                                        machine_teardown),
         cmocka_unit_test_setup_teardown(pool_takes_up_what_was_left, machine_setup,
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(pool_respects_leases_of_others, machine_setup,
@@ -374,6 +472,8 @@ int main(int argc, char **argv)
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(pool_ends_an_appraisal_at_its_limit, machine_setup,
                                         machine_teardown),
+        cmocka_unit_test_setup_teardown(pool_keeps_verdicts_while_the_database_is_away,
+                                        machine_setup, machine_teardown),
         cmocka_unit_test_setup_teardown(pool_gives_back_what_it_did_not_start, machine_setup,
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(places_are_bounded, machine_setup, machine_teardown),
