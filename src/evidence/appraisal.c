@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "evidence/appraisal.h"
 
-#include "base/encoding.h"
+#include "evidence/pcr_check.h"
 
 #include <string.h>
 
-/* Upstream's event ids, misspelling included (verifier-push-api §7.2, measured-boot §11). */
+/* Upstream's event id, misspelling included (verifier-push-api §7.2). */
 #define EVENT_QUOTE "qoute_validation.quote_validation"
-#define EVENT_MISSING_PCRS "pcr_validation.missing_pcrs"
-#define EVENT_INVALID_PCR "pcr_validation.invalid_pcr_%u"
 
 static bool same_key(const AppraisalState *state, const TpmPublic *ak)
 {
@@ -48,63 +46,6 @@ static void remember(AppraisalState *state, const TpmPublic *ak, const VerifiedQ
     state->firmware_version = quote->firmware_version;
 }
 
-static void fail_pcr(Verdict *verdict, const TpmPolicy *policy, unsigned pcr, const char *bank,
-                     Bytes value)
-{
-    g_autofree char *event = g_strdup_printf(EVENT_INVALID_PCR, pcr);
-    g_autofree char *expected = tpm_policy_expected(policy, pcr, value.size);
-    g_autofree char *got = hex_encode(value);
-    g_autofree char *message =
-        *expected ? g_strdup_printf("PCR %u (%s): expected %s, got %s", pcr, bank, expected, got)
-                  : g_strdup_printf("PCR %u (%s): the TPM policy has no value of this bank, got %s",
-                                    pcr, bank, got);
-    Json *context = json_object_new_object();
-    json_add_text(context, "message", message);
-    json_add_int(context, "pcr", pcr);
-    json_add_text(context, "bank", bank);
-    json_add_text(context, "expected", expected);
-    json_add_text(context, "got", got);
-    verdict_fail(verdict, event, context);
-}
-
-static void fail_missing(Verdict *verdict, uint32_t missing, const char *bank)
-{
-    g_autoptr(GString) list = g_string_new(NULL);
-    Json *data = json_object_new_array();
-    for (unsigned pcr = 0; pcr < PCR_COUNT; pcr++) {
-        if (!(missing >> pcr & 1))
-            continue;
-        g_string_append_printf(list, "%s%u", list->len > 0 ? ", " : "", pcr);
-        json_object_array_add(data, json_object_new_int((int)pcr));
-    }
-    g_autofree char *message = g_strdup_printf(
-        "PCRs of the TPM policy are missing in the quote (%s): %s", bank, list->str);
-    Json *context = json_object_new_object();
-    json_add_text(context, "message", message);
-    json_add_text(context, "bank", bank);
-    json_add(context, "data", data);
-    verdict_fail(verdict, EVENT_MISSING_PCRS, context);
-}
-
-/* Every PCR the policy names must be in the quote with one of its values; others do not matter
- * (decision D11). */
-static void appraise_pcrs(const TpmPolicy *policy, const PcrValues *pcrs, uint16_t bank,
-                          Verdict *verdict)
-{
-    const char *name = tpm_algorithm_name(bank);
-    uint32_t named = tpm_policy_pcrs(policy);
-    uint32_t quoted = pcr_values_in_bank(pcrs, bank);
-    for (unsigned pcr = 0; pcr < PCR_COUNT; pcr++) {
-        if (!((named & quoted) >> pcr & 1))
-            continue;
-        Bytes value = pcr_values_get(pcrs, bank, pcr);
-        if (!tpm_policy_allows(policy, pcr, value))
-            fail_pcr(verdict, policy, pcr, name, value);
-    }
-    if ((named & ~quoted) != 0)
-        fail_missing(verdict, named & ~quoted, name);
-}
-
 Verdict *appraise(const AppraisalInput *input, AppraisalState *state, VerifiedQuote **quote)
 {
     g_autoptr(Verdict) verdict = verdict_new();
@@ -121,8 +62,9 @@ Verdict *appraise(const AppraisalInput *input, AppraisalState *state, VerifiedQu
         return g_steal_pointer(&verdict);
     remember(state, input->quote.ak, verified);
 
-    if (input->tpm_policy)
-        appraise_pcrs(input->tpm_policy, &verified->pcrs, verified->hash, verdict);
+    PcrCheck check = {
+        .pcrs = &verified->pcrs, .bank = verified->hash, .tpm_policy = input->tpm_policy};
+    pcr_check(&check, verdict);
     if (quote)
         *quote = g_steal_pointer(&verified);
     return g_steal_pointer(&verdict);
