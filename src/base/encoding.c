@@ -15,20 +15,33 @@ char *hex_encode(Bytes bytes)
     return text;
 }
 
+/* Digit + 1, so that 0 is none. */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+bool hex_decode_to(Bytes text, uint8_t *out)
+{
+    if (text.size % 2 != 0)
+        return false;
+    for (size_t i = 0; i < text.size; i += 2) {
+        uint8_t high = hex_digits[text.data[i]], low = hex_digits[text.data[i + 1]];
+        if (high == 0 || low == 0)
+            return false;
+        *out++ = (uint8_t)((high - 1) << 4 | (low - 1));
+    }
+    return true;
+}
+
 GBytes *hex_decode(const char *text)
 {
-    size_t length = strlen(text);
-    if (length % 2 != 0)
+    Bytes digits = bytes_of_text(text);
+    g_autofree uint8_t *data = g_malloc(digits.size / 2 + 1);
+    if (!hex_decode_to(digits, data))
         return NULL;
-    g_autofree uint8_t *data = g_malloc(length / 2 + 1);
-    for (size_t i = 0; i < length; i += 2) {
-        int high = g_ascii_xdigit_value(text[i]);
-        int low = g_ascii_xdigit_value(text[i + 1]);
-        if (high < 0 || low < 0)
-            return NULL;
-        data[i / 2] = (uint8_t)(high << 4 | low);
-    }
-    return g_bytes_new_take(g_steal_pointer(&data), length / 2);
+    return g_bytes_new_take(g_steal_pointer(&data), digits.size / 2);
 }
 
 char *base64_encode(Bytes bytes)

@@ -10,6 +10,9 @@
 char *hex_encode(Bytes bytes);
 /* Hex digits of either case, an even number of them, nothing else; NULL otherwise. */
 GBytes *hex_decode(const char *text);
+/* The same into memory of the caller's that has text.size / 2 bytes. False for anything else, and
+ * what was written does not count. */
+bool hex_decode_to(Bytes text, uint8_t *out);
 
 /* Standard alphabet (RFC 4648 section 4) with padding, newly allocated. */
 char *base64_encode(Bytes bytes);

@@ -54,8 +54,14 @@ static void test_hex(void **state)
     assert_true(bytes_equal(bytes_of_gbytes(decoded), bytes_of("\x00\xab\xff", 3)));
     assert_int_equal(g_bytes_get_size(nothing), 0);
     static const char *const refused[] = {"0", "0g", "0x00", " 00", "00 ", "\xff\xff"};
-    for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
+    uint8_t raw[4];
+    for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
         assert_null(hex_decode(refused[i]));
+        assert_false(hex_decode_to(bytes_of_text(refused[i]), raw));
+    }
+    assert_true(hex_decode_to(bytes_of_text("a0Bc"), raw));
+    assert_memory_equal(raw, "\xa0\xbc", 2);
+    assert_true(hex_decode_to(BYTES_EMPTY, raw));
 }
 
 int main(void)
