@@ -5,6 +5,7 @@
 #include "agent/esys_device.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <string.h>
 #include <tss2/tss2_mu.h>
@@ -240,8 +241,9 @@ static bool set_key_password(EsysDevice *device, ESYS_TR handle, GBytes *passwor
     }
     auth.size = (UINT16)value.size;
     memcpy(auth.buffer, value.data, value.size);
-    return esys_check(Esys_TR_SetAuth(device->esys, handle, &auth), "setting the IAK's password",
-                      error);
+    TSS2_RC rc = Esys_TR_SetAuth(device->esys, handle, &auth);
+    secret_wipe(&auth, sizeof auth);
+    return esys_check(rc, "setting the IAK's password", error);
 }
 
 static bool read_idevid(EsysDevice *device, const DeviceIdentitySettings *settings, GBytes **public,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/esys_device.h"
 
+#include "base/secret.h"
 #include "tpm/credential.h"
 
 #include <string.h>
@@ -263,7 +264,9 @@ static GBytes *activate_with_ek(EsysDevice *device, const TPM2B_ID_OBJECT *id_ob
                                          secret, &credential);
     if (!esys_check(rc, "TPM2_ActivateCredential", error))
         return NULL;
-    return g_bytes_new(credential->buffer, credential->size);
+    GBytes *out = secret_bytes_copy(bytes_of(credential->buffer, credential->size));
+    secret_wipe(credential, sizeof *credential);
+    return out;
 }
 
 GBytes *esys_activate(TpmDevice *device, Bytes blob, GError **error)

@@ -123,5 +123,6 @@ bool session_result_read(Json *body, char **evaluation, char **token, GError **e
         return message_lacks(error, what, "token");
     *evaluation = g_strdup(text);
     *token = passed ? g_strdup(secret) : NULL;
+    json_wipe_member(attributes, "token");
     return true;
 }

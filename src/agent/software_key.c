@@ -38,7 +38,7 @@ GBytes *software_key_write(EVP_PKEY *key)
     unsigned char *der = NULL;
     int size = info ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : -1;
     g_assert(size > 0); /* a key in memory always has this form */
-    GBytes *out = g_bytes_new(der, (gsize)size);
+    GBytes *out = secret_bytes_copy(bytes_of(der, (size_t)size));
     OPENSSL_clear_free(der, (size_t)size);
     return out;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/state_file.h"
 
+#include "base/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,21 +26,29 @@ GBytes *state_file_read(const char *path, GError **error)
                         g_strerror(errno));
         return NULL;
     }
-    g_autoptr(GByteArray) content = g_byte_array_new();
-    uint8_t buffer[8192];
-    for (;;) {
-        ssize_t got = read(fd, buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 || content->len + (gsize)got > STATE_FILE_MAX) {
-            g_set_error(error, STATE_FILE_ERROR, STATE_FILE_ERROR_READ, "cannot read %s: %s", path,
-                        got < 0 ? g_strerror(errno) : "it is too large");
-            return NULL;
-        }
+    struct stat status;
+    int reason = fstat(fd, &status) == 0 ? 0 : errno;
+    if (reason == 0 && status.st_size > STATE_FILE_MAX)
+        reason = EFBIG;
+    /* One block, which never moves: the content may be a secret. */
+    gsize room = reason == 0 ? (gsize)status.st_size + 1 : 1, size = 0;
+    uint8_t *content = g_malloc0(room);
+    while (reason == 0) {
+        ssize_t got = read(fd, content + size, room - size);
         if (got == 0)
-            return g_byte_array_free_to_bytes(g_steal_pointer(&content));
-        g_byte_array_append(content, buffer, (guint)got);
+            return secret_bytes_take(g_bytes_new_take(content, size));
+        if (got > 0)
+            size += (gsize)got;
+        if (size == room)
+            reason = EFBIG; /* it grows while it is read */
+        else if (got < 0 && errno != EINTR)
+            reason = errno;
     }
+    secret_wipe(content, room);
+    g_free(content);
+    g_set_error(error, STATE_FILE_ERROR, STATE_FILE_ERROR_READ, "cannot read %s: %s", path,
+                g_strerror(reason));
+    return NULL;
 }
 
 static bool write_all(int fd, Bytes content)

@@ -14,7 +14,7 @@ GQuark state_file_error_quark(void);
 #define STATE_FILE_MAX (1024 * 1024)
 
 /* NULL without error when the file does not exist; NULL with STATE_FILE_ERROR_READ when it cannot
- * be read. New reference. */
+ * be read. New reference, wiped with the last one. */
 GBytes *state_file_read(const char *path, GError **error);
 bool state_file_write(const char *path, Bytes content, GError **error);
 

@@ -81,7 +81,7 @@ bool tpm_device_create_ak(TpmDevice *device, GBytes **tpmt, GBytes **private_par
 bool tpm_device_load_ak(TpmDevice *device, Bytes tpmt, Bytes private_part, GError **error);
 
 /* Open a credential blob (tpm-formats §6.1) with the EK, which is created anew when not loaded, and
- * released afterwards. New reference to the secret. */
+ * released afterwards. New reference to the secret, which is wiped with the last one. */
 GBytes *tpm_device_activate(TpmDevice *device, Bytes blob, GError **error);
 
 /* TPM2_Certify of the AK by itself: TPMS_ATTEST and TPMT_SIGNATURE (tpm-formats §8.2). */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/esys_device.h"
 
+#include "base/secret.h"
+
 #include <string.h>
 
 static void device_close(TpmDevice *device)
@@ -35,8 +37,9 @@ static bool set_endorsement_auth(EsysDevice *device, Bytes auth, GError **error)
     value.size = (UINT16)auth.size;
     if (auth.size > 0)
         memcpy(value.buffer, auth.data, auth.size);
-    return esys_check(Esys_TR_SetAuth(device->esys, ESYS_TR_RH_ENDORSEMENT, &value),
-                      "setting the hierarchy's password", error);
+    TSS2_RC rc = Esys_TR_SetAuth(device->esys, ESYS_TR_RH_ENDORSEMENT, &value);
+    secret_wipe(&value, sizeof value);
+    return esys_check(rc, "setting the hierarchy's password", error);
 }
 
 TpmDevice *tpm_esys_open(const EsysSettings *settings, GError **error)

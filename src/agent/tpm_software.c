@@ -40,15 +40,15 @@ static void translate(GError **error)
 
 static bool save(SoftwareDevice *device, GError **error)
 {
-    g_autoptr(Json) root = json_object_new_object();
     g_autoptr(GBytes) ek = software_tpm_ek_private(device->tpm);
-    json_add_int(root, "version", 1);
-    json_add_base64(root, "ek_private", bytes_of_gbytes(ek));
-    json_add_text(root, "boot_id", device->boot_id);
-    json_add_int(root, "reset_count", device->reset_count);
-    json_add_int(root, "clock_base", (gint64)device->clock_base);
-    json_add_int(root, "clock_kept", (gint64)device->clock_kept);
-    char *text = json_to_text(root);
+    char *ek_text = base64_encode(bytes_of_gbytes(ek));
+    /* Not through json-c, which would leave copies of the key behind. */
+    char *text = g_strdup_printf("{\"version\":1,\"ek_private\":\"%s\",\"boot_id\":\"%s\","
+                                 "\"reset_count\":%u,\"clock_base\":%" G_GUINT64_FORMAT
+                                 ",\"clock_kept\":%" G_GUINT64_FORMAT "}",
+                                 ek_text, device->boot_id, device->reset_count, device->clock_base,
+                                 device->clock_kept);
+    secret_free_text(ek_text);
     bool written = state_file_write(device->path, bytes_of_text(text), error);
     secret_free_text(text);
     return written;
@@ -70,7 +70,8 @@ static bool restore(SoftwareDevice *device, const KeyTemplate *keys, Bytes conte
     g_autoptr(Json) root = json_parse(content, &reason);
     const char *ek_text = json_member_text(root, "ek_private");
     const char *boot_id = json_member_text(root, "boot_id");
-    g_autoptr(GBytes) ek = ek_text ? base64_decode(ek_text) : NULL;
+    g_autoptr(GBytes) ek = ek_text ? secret_bytes_take(base64_decode(ek_text)) : NULL;
+    json_wipe_member(root, "ek_private");
     gint64 reset_count = 0, clock_base = 0, clock_kept = 0;
     bool whole = ek && boot_id && json_member_int(root, "reset_count", false, &reset_count) &&
                  json_member_int(root, "clock_base", false, &clock_base) &&

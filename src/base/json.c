@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/encoding.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <math.h>
@@ -188,6 +189,15 @@ bool json_member_bool(Json *object, const char *name, bool *out)
         return false;
     *out = json_object_get_boolean(value);
     return true;
+}
+
+void json_wipe_member(Json *object, const char *name)
+{
+    Json *value = json_member_of_type(object, name, json_type_string);
+    /* The text lies in the value's own memory; json-c has no call to overwrite it. */
+    if (value)
+        secret_wipe((char *)json_object_get_string(value),
+                    (size_t)json_object_get_string_len(value));
 }
 
 const char **json_member_texts(Json *object, const char *name)

@@ -43,6 +43,8 @@ Json *json_member_of_type(Json *object, const char *name, json_type type);
 const char *json_member_text(Json *object, const char *name);
 /* A string value's text, NULL if it is none. */
 const char *json_text(Json *value);
+/* Overwrite a member that held a secret, once it was copied; absent or no string is fine. */
+void json_wipe_member(Json *object, const char *name);
 /* Integer member. A decimal text counts too when `accept_text` (upstream's peers send both). */
 bool json_member_int(Json *object, const char *name, bool accept_text, gint64 *out);
 bool json_member_bool(Json *object, const char *name, bool *out);

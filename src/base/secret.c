@@ -34,6 +34,40 @@ void secret_free_text(char *text)
     g_free(text);
 }
 
+typedef struct {
+    void *data;
+    gsize size;
+} SecretBlock;
+
+static void secret_block_free(gpointer pointer)
+{
+    SecretBlock *block = pointer;
+    secret_wipe(block->data, block->size);
+    g_free(block->data);
+    g_free(block);
+}
+
+static GBytes *secret_bytes_of(void *data, gsize size)
+{
+    SecretBlock *block = g_new(SecretBlock, 1);
+    *block = (SecretBlock){data, size};
+    return g_bytes_new_with_free_func(data, size, secret_block_free, block);
+}
+
+GBytes *secret_bytes_copy(Bytes secret)
+{
+    return secret_bytes_of(g_memdup2(secret.data, secret.size), secret.size);
+}
+
+GBytes *secret_bytes_take(GBytes *bytes)
+{
+    if (!bytes)
+        return NULL;
+    gsize size;
+    void *data = g_bytes_unref_to_data(bytes, &size); /* no copy of the only reference */
+    return secret_bytes_of(data, size);
+}
+
 /* One-shot digests of OpenSSL 3 look the algorithm up by name on every call; fetched once, they
  * cost only the hash. */
 static const EVP_MD *fetched(const char *name, gsize *once)

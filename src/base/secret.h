@@ -21,6 +21,12 @@ void secret_wipe(void *data, size_t size);
 /* Overwrite and free a NUL-terminated secret; NULL is fine. */
 void secret_free_text(char *text);
 
+/* Bytes that are overwritten when the last reference goes. New reference. */
+GBytes *secret_bytes_copy(Bytes secret);
+/* The same of bytes that were just made (decoded, read): takes the caller's, the only, reference
+ * over. NULL gives NULL. */
+GBytes *secret_bytes_take(GBytes *bytes);
+
 void sha256(Bytes data, uint8_t out[SHA256_SIZE]);
 /* HMAC-SHA-256 / HMAC-SHA-384 (FIPS 198-1). */
 void hmac_sha256(Bytes key, Bytes data, uint8_t out[SHA256_SIZE]);

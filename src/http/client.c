@@ -196,6 +196,14 @@ static struct curl_slist *header_list(const char *const *headers)
     return has_type ? list : curl_slist_append(list, "Content-Type:");
 }
 
+/* One of them may be a bearer token. */
+static void free_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *line = list; line; line = line->next)
+        secret_wipe(line->data, strlen(line->data));
+    curl_slist_free_all(list);
+}
+
 static void set_request(HttpClient *client, const char *method, const char *url,
                         struct curl_slist *headers, Bytes body)
 {
@@ -366,6 +374,6 @@ HttpAnswer *http_client_send(HttpClient *client, const char *method, const char 
         answer = answer_reader_finish(reader, client->easy);
     curl_multi_remove_handle(client->multi, client->easy);
     answer_reader_free(reader);
-    curl_slist_free_all(list);
+    free_headers(list);
     return answer;
 }

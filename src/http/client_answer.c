@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/client_answer.h"
 
+#include "base/secret.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -80,7 +82,8 @@ void answer_reader_free(AnswerReader *reader)
 {
     if (!reader)
         return;
-    g_clear_pointer(&reader->body, g_byte_array_unref);
+    if (reader->body)
+        g_bytes_unref(secret_bytes_take(g_byte_array_free_to_bytes(reader->body)));
     g_free(reader->location);
     g_free(reader->retry_after);
     g_free(reader);
@@ -115,7 +118,8 @@ HttpAnswer *answer_reader_finish(AnswerReader *reader, CURL *easy)
     curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
     curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
     answer->status = (unsigned)status;
-    answer->body = g_byte_array_free_to_bytes(g_steal_pointer(&reader->body));
+    /* A session's token may be in it. */
+    answer->body = secret_bytes_take(g_byte_array_free_to_bytes(g_steal_pointer(&reader->body)));
     answer->location = g_steal_pointer(&reader->location);
     answer->retry_after = parse_retry_after(reader->retry_after);
     bool is_v6 = address && strchr(address, ':');

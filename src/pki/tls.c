@@ -5,6 +5,7 @@
 #define LOG_NAME "keylime.web"
 #include "base/daemon.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "config/list.h"
 #include "pki/host_names.h"
 #include "pki/pem_file.h"
@@ -26,7 +27,7 @@ void tls_files_free(TlsFiles *files)
     g_free(files->directory);
     g_free(files->certificate);
     g_free(files->key);
-    g_free(files->key_password);
+    secret_free_text(files->key_password);
     g_strfreev(files->trusted_ca);
     g_free(files);
 }

@@ -130,7 +130,7 @@ static GBytes *unseal(const TpmPublic *ek, const CredentialSeed *seed, Bytes nam
         Reader reader = reader_of(bytes_of(plain, encrypted.size));
         Bytes content;
         if (reader_tpm2b(&reader, &content) && reader_at_end(&reader))
-            credential = bytes_copy(content);
+            credential = secret_bytes_copy(content);
     }
     secret_wipe(key, sizeof key);
     secret_wipe(plain, sizeof plain);

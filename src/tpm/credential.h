@@ -26,7 +26,7 @@ bool credential_parse(Bytes blob, Bytes *id_object, Bytes *secret, GError **erro
 
 /*
  * ActivateCredential in software, for software EKs: opens `blob` with the private key.
- * New reference, or NULL.
+ * New reference, wiped with the last one; or NULL.
  */
 GBytes *credential_open(const TpmPublic *ek, EVP_PKEY *ek_private, Bytes name, Bytes blob,
                         GError **error);

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "../wiped.h"
+
 static void assert_hex(const char *expected, const uint8_t *got, size_t size)
 {
     g_autofree char *text = hex_encode(bytes_of(got, size));
@@ -57,6 +59,26 @@ static void test_wipe(void **state)
     secret_free_text(NULL);
 }
 
+static void test_bytes_are_wiped(void **state)
+{
+    forget_wiped();
+    Bytes secret = bytes_of_text("correct horse battery");
+    GBytes *copy = secret_bytes_copy(secret);
+    g_bytes_unref(g_bytes_ref(copy));
+    assert_int_equal(times_wiped(secret), 0); /* somebody still reads it */
+    assert_true(bytes_equal(bytes_of_gbytes(copy), secret));
+    g_bytes_unref(copy);
+    assert_int_equal(times_wiped(secret), 1);
+
+    GBytes *taken = secret_bytes_take(bytes_copy(secret));
+    assert_true(bytes_equal(bytes_of_gbytes(taken), secret));
+    g_bytes_unref(taken);
+    assert_int_equal(times_wiped(secret), 2);
+    assert_null(secret_bytes_take(NULL));
+    g_bytes_unref(secret_bytes_copy(BYTES_EMPTY));
+    forget_wiped();
+}
+
 static void test_random_differs(void **state)
 {
     uint8_t a[16] = {0}, b[16] = {0};
@@ -101,9 +123,13 @@ static void test_fingerprint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_digests), cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_wipe),          cmocka_unit_test(test_random_differs),
-        cmocka_unit_test(test_uuid_forms),    cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_known_digests),
+        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_wipe),
+        cmocka_unit_test(test_random_differs),
+        cmocka_unit_test(test_uuid_forms),
+        cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_bytes_are_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
