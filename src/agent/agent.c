@@ -31,7 +31,7 @@ bool agent_open(Agent *agent, GError **error)
     if (!attester_open(&agent->attester, agent->settings, error))
         return false;
     agent->id = agent_id_determine(agent->settings, agent->attester.ek, error);
-    if (!agent->id)
+    if (!agent->id || !attester_load_ak(&agent->attester, agent->settings, agent->id, error))
         return false;
     agent->attestation = (Attestation){
         .verifier = &agent->verifier,
@@ -74,7 +74,7 @@ static bool tpm_is_there(Agent *agent, bool *fatal)
     *fatal = false;
     if (agent->tpm_lost_since == 0)
         return true;
-    if (attester_reopen(&agent->attester, agent->settings, &agent->failure)) {
+    if (attester_reopen(&agent->attester, agent->settings, agent->id, &agent->failure)) {
         agent->tpm_lost_since = 0;
         return true;
     }

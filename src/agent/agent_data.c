@@ -6,9 +6,12 @@
 #include "agent/state_file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/secret.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 G_DEFINE_QUARK(keylime - agent - data - error, agent_data_error)
 
@@ -90,7 +93,7 @@ static GBytes *read_numbers(Json *object, const char *name)
             return NULL;
         append_u8(out, (uint8_t)value);
     }
-    return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+    return secret_bytes_take(g_byte_array_free_to_bytes(g_steal_pointer(&out)));
 }
 
 static bool lacks(GError **error, const char *member)
@@ -140,7 +143,12 @@ static void append_numbers(GString *out, const char *name, Bytes bytes, const ch
 
 char *agent_data_write(const AgentData *data)
 {
-    GString *out = g_string_new("{\n");
+    gsize numbers = g_bytes_get_size(data->ak_public) + g_bytes_get_size(data->ak_private) +
+                    strlen(data->ek_hash);
+    /* Large enough from the start: a software TPM's private part is none that may be left behind.
+     */
+    GString *out = g_string_sized_new(256 + numbers * sizeof "    255,\n");
+    g_string_append(out, "{\n");
     g_string_append_printf(out, "  \"ak_hash_alg\": \"%s\",\n", name_of_hash(data->hash));
     g_string_append_printf(out, "  \"ak_sign_alg\": \"%s\",\n", name_of_scheme(data->scheme));
     append_numbers(out, "ak_public", bytes_of_gbytes(data->ak_public), ",");
@@ -153,28 +161,21 @@ char *agent_data_write(const AgentData *data)
 /* --- the key
  * ---------------------------------------------------------------------------------------- */
 
-static TpmPublic *fail(GError **error, const char *path, const char *reason)
+/* Where the key is kept, and by whom. */
+typedef struct {
+    const char *path, *agent_id;
+    TpmDevice *device;
+} AkPlace;
+
+static TpmPublic *fail(GError **error, const AkPlace *place, const char *reason)
 {
     g_set_error(
         error, AGENT_DATA_ERROR, AGENT_DATA_ERROR_UNUSABLE,
         "%s: %s; restore it from a backup, or remove it to make a new attestation key (then: "
-        "keylime_tenant -c regdelete -u <id>, start the agent, keylime_tenant -c update)",
-        path, reason);
+        "keylime_tenant -c regdelete -u %s, start the agent, keylime_tenant -c update "
+        "--push-model -u %s)",
+        place->path, reason, place->agent_id, place->agent_id);
     return NULL;
-}
-
-static TpmPublic *make_ak(const char *path, TpmDevice *device, const KeyTemplate *keys,
-                          const char *ek_hash, GError **error)
-{
-    g_auto(AgentData)
-        data = {.hash = keys->hash, .scheme = keys->scheme, .ek_hash = g_strdup(ek_hash)};
-    if (!tpm_device_create_ak(device, &data.ak_public, &data.ak_private, error))
-        return NULL;
-    g_autofree char *text = agent_data_write(&data);
-    if (!state_file_write(path, bytes_of_text(text), error))
-        return NULL;
-    log_info("Made a new attestation key, kept in %s", path);
-    return tpm_public_from_tpmt(bytes_of_gbytes(data.ak_public), error);
 }
 
 /* Why the stored key cannot be used on; NULL when it can. Key type and size are part of the EK's.
@@ -190,40 +191,76 @@ static const char *difference(const AgentData *data, const KeyTemplate *keys, co
     return NULL;
 }
 
-static bool put_aside(const char *path, const char *reason, GError **error)
+static bool is_same_file(const char *a, const char *b)
 {
-    g_autofree char *backup = g_strconcat(path, ".bak", NULL);
-    if (rename(path, backup) != 0) {
-        fail(error, path, "it cannot be renamed");
-        return false;
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* A second name for the file that is about to be replaced: `.bak`, or `.bak.1`, ... where earlier
+ * changes have taken that. There is no moment without a stored key. */
+static bool keep_aside(const AkPlace *place, const char *reason, GError **error)
+{
+    g_autofree char *backup = g_strconcat(place->path, ".bak", NULL);
+    for (unsigned number = 1; link(place->path, backup) != 0; number++) {
+        if (errno != EEXIST) {
+            g_autofree char *text =
+                g_strdup_printf("it cannot be kept as %s: %s", backup, g_strerror(errno));
+            fail(error, place, text);
+            return false;
+        }
+        if (is_same_file(place->path, backup))
+            break; /* from a start that could not write the new one */
+        g_free(backup);
+        backup = g_strdup_printf("%s.bak.%u", place->path, number);
     }
     log_warning(
         "The stored attestation key is not used any more, because %s; it is kept as %s. The "
-        "registrar will answer 403 to the new key until: keylime_tenant -c regdelete -u <id>",
-        reason, backup);
+        "registrar will answer 403 to the new key until: keylime_tenant -c regdelete -u %s",
+        reason, backup, place->agent_id);
     return true;
 }
 
-TpmPublic *agent_data_load_ak(const char *path, TpmDevice *device, const KeyTemplate *keys,
-                              const TpmPublic *ek, GError **error)
+/* `reason`: why the stored one is replaced; NULL where there is none. */
+static TpmPublic *make_ak(const AkPlace *place, const KeyTemplate *keys, const char *ek_hash,
+                          const char *reason, GError **error)
 {
+    g_auto(AgentData)
+        data = {.hash = keys->hash, .scheme = keys->scheme, .ek_hash = g_strdup(ek_hash)};
+    if (!tpm_device_create_ak(place->device, &data.ak_public, &data.ak_private, error) ||
+        (reason && !keep_aside(place, reason, error)))
+        return NULL;
+    char *text = agent_data_write(&data);
+    bool written = state_file_write(place->path, bytes_of_text(text), error);
+    secret_free_text(text);
+    if (!written)
+        return NULL;
+    log_info("Made a new attestation key, kept in %s", place->path);
+    return tpm_public_from_tpmt(bytes_of_gbytes(data.ak_public), error);
+}
+
+TpmPublic *agent_data_load_ak(const char *path, TpmDevice *device, const KeyTemplate *keys,
+                              const TpmPublic *ek, const char *agent_id, GError **error)
+{
+    AkPlace place = {path, agent_id, device};
     g_autofree char *ek_hash = tpm_public_hash_ek(ek);
     g_autoptr(GError) reason = NULL;
     g_autoptr(GBytes) content = state_file_read(path, &reason);
     if (reason)
-        return fail(error, path, reason->message);
+        return fail(error, &place, reason->message);
     if (!content)
-        return make_ak(path, device, keys, ek_hash, error);
+        return make_ak(&place, keys, ek_hash, NULL, error);
     g_auto(AgentData) data = {0};
     if (!agent_data_parse(bytes_of_gbytes(content), &data, &reason))
-        return fail(error, path, reason->message);
+        return fail(error, &place, reason->message);
     const char *other = difference(&data, keys, ek_hash);
     if (other)
-        return put_aside(path, other, error) ? make_ak(path, device, keys, ek_hash, error) : NULL;
+        return make_ak(&place, keys, ek_hash, other, error);
     if (!tpm_device_load_ak(device, bytes_of_gbytes(data.ak_public),
                             bytes_of_gbytes(data.ak_private), &reason)) {
         if (g_error_matches(reason, TPM_DEVICE_ERROR, TPM_DEVICE_ERROR_KEY))
-            return fail(error, path, reason->message);
+            return fail(error, &place, reason->message);
         g_propagate_error(error, g_steal_pointer(&reason));
         return NULL;
     }

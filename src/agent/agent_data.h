@@ -22,14 +22,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AgentData, agent_data_clear)
 
 /* Parse the file's content; AGENT_DATA_ERROR names the member that is wrong. */
 bool agent_data_parse(Bytes content, AgentData *out, GError **error);
-/* Indented by two, one array element a line, as upstream writes it. Newly allocated. */
+/* Indented by two, one array element a line, as upstream writes it. Newly allocated;
+ * secret_free_text() where the TPM is software. */
 char *agent_data_write(const AgentData *data);
 
 /*
  * Load the stored AK into `device`, or make one and store it. The stored one is used when both
- * algorithms and the EK are the present ones; otherwise the file is kept as `.bak` with a WARNING
- * that the registrar will refuse the new key. A file that cannot be read, or a key that the TPM
- * does not load, is an error: never a silent new key. The AK's public area, or NULL.
+ * algorithms and the EK are the present ones; otherwise the file is kept as `.bak` (`.bak.1`, ...
+ * where there is one already) with a WARNING that the registrar will refuse the new key. A file
+ * that cannot be read, or a key that the TPM does not load, is an error: never a silent new key.
+ * The AK's public area, or NULL.
  */
 TpmPublic *agent_data_load_ak(const char *path, TpmDevice *device, const KeyTemplate *keys,
-                              const TpmPublic *ek, GError **error);
+                              const TpmPublic *ek, const char *agent_id, GError **error);

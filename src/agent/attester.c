@@ -37,18 +37,11 @@ static bool check_bank(const TpmCapabilities *capabilities, uint16_t hash, GErro
     return false;
 }
 
-/* The EK is loaded only while the AK is put under it (tpm-formats §11). */
-static bool load_keys(Attester *attester, const AgentSettings *settings, GError **error)
+static bool load_ek(Attester *attester, GError **error)
 {
     g_autoptr(GBytes) ek = tpm_device_ek_public(attester->device, error);
-    if (!ek)
-        return false;
-    attester->ek = tpm_public_from_tpmt(bytes_of_gbytes(ek), error);
-    if (!attester->ek)
-        return false;
-    attester->ak = agent_data_load_ak(settings->agent_data_path, attester->device, &settings->keys,
-                                      attester->ek, error);
-    return attester->ak && tpm_public_check_attestation_key(attester->ak, error);
+    attester->ek = ek ? tpm_public_from_tpmt(bytes_of_gbytes(ek), error) : NULL;
+    return attester->ek != NULL;
 }
 
 bool attester_open(Attester *attester, const AgentSettings *settings, GError **error)
@@ -57,11 +50,20 @@ bool attester_open(Attester *attester, const AgentSettings *settings, GError **e
     bool ready = attester->device &&
                  tpm_device_capabilities(attester->device, &attester->capabilities, error) &&
                  check_bank(&attester->capabilities, settings->keys.hash, error) &&
-                 load_keys(attester, settings, error);
-    if (!ready) {
+                 load_ek(attester, error);
+    if (!ready)
         attester_close(attester);
+    return ready;
+}
+
+bool attester_load_ak(Attester *attester, const AgentSettings *settings, const char *agent_id,
+                      GError **error)
+{
+    attester->ak = agent_data_load_ak(settings->agent_data_path, attester->device, &settings->keys,
+                                      attester->ek, agent_id, error);
+    if (!attester->ak || !tpm_public_check_attestation_key(attester->ak, error))
         return false;
-    }
+    /* The EK stays loaded only while the AK is put under it (tpm-formats §11). */
     tpm_device_release_ek(attester->device);
     attester->ek_certificates = tpm_device_ek_certificates(attester->device);
     return true;
@@ -75,12 +77,17 @@ void attester_close(Attester *attester)
     g_clear_pointer(&attester->ek_certificates, g_ptr_array_unref);
 }
 
-bool attester_reopen(Attester *attester, const AgentSettings *settings, GError **error)
+bool attester_reopen(Attester *attester, const AgentSettings *settings, const char *agent_id,
+                     GError **error)
 {
     Attester fresh;
     g_clear_pointer(&attester->device, tpm_device_close);
     if (!attester_open(&fresh, settings, error))
         return false;
+    if (!attester_load_ak(&fresh, settings, agent_id, error)) {
+        attester_close(&fresh);
+        return false;
+    }
     bool same =
         attester->ak && bytes_equal(tpm_public_name(fresh.ak), tpm_public_name(attester->ak));
     attester_close(attester);

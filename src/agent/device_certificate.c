@@ -43,14 +43,22 @@ bool device_certificate_read(const char *path, GBytes **out, GError **error)
     return true;
 }
 
-bool device_certificate_fits(GBytes *certificate, GBytes *tpm2b)
+EVP_PKEY *device_certificate_key(GBytes *certificate)
 {
     Bytes bytes = bytes_of_gbytes(certificate);
     const unsigned char *cursor = bytes.data;
     g_autoptr(X509) parsed = d2i_X509(NULL, &cursor, (long)bytes.size);
+    EVP_PKEY *key = parsed ? X509_get_pubkey(parsed) : NULL;
+    ERR_clear_error();
+    return key;
+}
+
+bool device_certificate_fits(GBytes *certificate, GBytes *tpm2b)
+{
+    EVP_PKEY *key = device_certificate_key(certificate);
     g_autoptr(TpmPublic) public = tpm_public_from_tpm2b(bytes_of_gbytes(tpm2b), NULL);
-    EVP_PKEY *key = parsed ? X509_get0_pubkey(parsed) : NULL;
     bool fits = key && public && EVP_PKEY_eq(key, public->key) == 1;
+    EVP_PKEY_free(key);
     ERR_clear_error();
     return fits;
 }

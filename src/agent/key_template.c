@@ -112,32 +112,27 @@ static const DeviceTemplate device_templates[] = {
     {"H-4", {TPM_ALG_ECC, 521, TPM_ALG_ECDSA, TPM_ALG_SHA512}},
 };
 
-bool key_template_device_from_words(const char *template_name, const char *asymmetric,
-                                    const char *name_hash, KeyTemplate *out, const char **problem)
+static bool device_key_from_certified(EVP_PKEY *certified, KeyTemplate *out)
 {
+    const TpmCurve *curve = tpm_curve_of_key(certified);
+    bool rsa = EVP_PKEY_is_a(certified, "RSA");
+    uint16_t type = rsa ? TPM_ALG_RSA : TPM_ALG_ECC;
+    int bits = rsa ? EVP_PKEY_get_bits(certified) : curve ? curve->bits : 0;
     for (guint i = 0; i < G_N_ELEMENTS(device_templates); i++) {
-        if (strcmp(template_name, device_templates[i].name) == 0) {
+        if (device_templates[i].key.type == type && device_templates[i].key.bits == bits) {
             *out = device_templates[i].key;
             return true;
         }
     }
-    if (strcmp(template_name, "detect") == 0 || strcmp(template_name, "default") == 0 ||
-        *template_name == '\0') {
-        *out = device_templates[0].key;
-        return true;
-    }
-    if (strcmp(template_name, "manual") != 0) {
-        *problem = "iak_idevid_template must be H-1, H-2, H-3, H-4, manual or detect";
+    return false;
+}
+
+static bool device_key_from_algorithms(const char *asymmetric, const char *name_hash,
+                                       KeyTemplate *out)
+{
+    KeyTemplate key = {.hash = agent_hash(name_hash)};
+    if (!key.hash || !key_from_word(asymmetric, &key))
         return false;
-    }
-    KeyTemplate key = {0};
-    key.hash = agent_hash(name_hash);
-    if (!key.hash || !key_from_word(asymmetric, &key)) {
-        *problem =
-            "iak_idevid_asymmetric_alg must be rsa or ecc, iak_idevid_name_alg sha256, sha384 "
-            "or sha512";
-        return false;
-    }
     /* The key's size follows the hash (tpm-formats §4.4). */
     bool rsa = key.type == TPM_ALG_RSA;
     key.bits = key.hash == TPM_ALG_SHA256   ? (rsa ? 2048 : 256)
@@ -146,6 +141,31 @@ bool key_template_device_from_words(const char *template_name, const char *asymm
     key.scheme = rsa ? TPM_ALG_RSAPSS : TPM_ALG_ECDSA;
     *out = key;
     return true;
+}
+
+bool key_template_device_from_words(const char *template_name, const char *asymmetric,
+                                    const char *name_hash, EVP_PKEY *certified, KeyTemplate *out,
+                                    const char **problem)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(device_templates); i++) {
+        if (strcmp(template_name, device_templates[i].name) == 0) {
+            *out = device_templates[i].key;
+            return true;
+        }
+    }
+    bool detect = strcmp(template_name, "detect") == 0 || strcmp(template_name, "default") == 0 ||
+                  *template_name == '\0';
+    if (!detect && strcmp(template_name, "manual") != 0) {
+        *problem = "must be H-1, H-2, H-3, H-4, manual or detect";
+        return false;
+    }
+    if (detect && certified && device_key_from_certified(certified, out))
+        return true;
+    if (device_key_from_algorithms(asymmetric, name_hash, out))
+        return true;
+    *problem = "needs iak_idevid_asymmetric_alg = rsa or ecc, and iak_idevid_name_alg = sha256, "
+               "sha384 or sha512";
+    return false;
 }
 
 /* Policies of tpm-formats §4.4. */

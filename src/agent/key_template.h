@@ -32,6 +32,11 @@ uint32_t key_template_ek_certificate_index(const KeyTemplate *keys);
 typedef enum { DEVICE_KEY_IAK, DEVICE_KEY_IDEVID } DeviceKey;
 /* Of an IAK or IDevID. `key` uses type, bits and hash only. */
 TpmTemplate key_template_device(DeviceKey which, const KeyTemplate *key);
-/* H-1 … H-4, or the manual algorithm words; false: *problem says what is allowed. */
+/*
+ * H-1 … H-4; `manual`: the algorithm words; `detect`: the one of H-1 … H-4 that makes a key like
+ * `certified`, the key of a device certificate, else (or when that is NULL) the algorithm words.
+ * False: *problem says what is allowed.
+ */
 bool key_template_device_from_words(const char *template_name, const char *asymmetric,
-                                    const char *name_hash, KeyTemplate *out, const char **problem);
+                                    const char *name_hash, EVP_PKEY *certified, KeyTemplate *out,
+                                    const char **problem);

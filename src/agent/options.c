@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/options.h"
 
+#include "agent/settings.h"
 #include "agent/url.h"
+#include "base/encoding.h"
 #include "base/identifier.h"
 #include "base/secret.h"
 
@@ -72,6 +74,43 @@ static const char *check_run_as(const char *value)
     const char *colon = strchr(value, ':');
     bool right = *value == '\0' || (colon && colon != value && colon[1] && !strchr(colon + 1, ':'));
     return right ? NULL : "must be user:group";
+}
+
+bool options_read_handle(const char *text, uint32_t *out)
+{
+    *out = 0;
+    if (*text == '\0' || strcmp(text, "generate") == 0)
+        return true;
+    const char *digits = g_str_has_prefix(text, "0x") ? text + 2 : text;
+    if (strlen(digits) != 8 || strspn(digits, "0123456789abcdefABCDEF") != 8)
+        return false;
+    *out = (uint32_t)g_ascii_strtoull(digits, NULL, 16);
+    return *out >> 24 == 0x81;
+}
+
+static const char *check_handle(const char *value)
+{
+    uint32_t handle;
+    return options_read_handle(value, &handle) ? NULL
+                                               : "must be a persistent handle such as 0x81010001";
+}
+
+bool options_read_password(const char *text, GBytes **out)
+{
+    *out = NULL;
+    if (*text == '\0')
+        return true;
+    *out = g_str_has_prefix(text, "hex:") ? secret_bytes_take(hex_decode(text + 4))
+                                          : secret_bytes_copy(bytes_of_text(text));
+    return *out != NULL;
+}
+
+static const char *check_password(const char *value)
+{
+    g_autoptr(GBytes) password = NULL;
+    return options_read_password(value, &password)
+               ? NULL
+               : "must be text, or hex: and pairs of hex digits";
 }
 
 static const char *const signing_words[] = {"rsassa", "rsapss", "ecdsa", NULL};
@@ -184,25 +223,31 @@ static const Option options[] = {
         "tpm_encryption_alg", NULL, key_words,
         "Kind of the endorsement and attestation keys. Default: what tpm_signing_alg needs, rsa or "
         "ecc (P-256).")},
-    {TEXT("ek_handle", "generate", "Persistent handle of the endorsement key, or generate.")},
+    {TEXT("ek_handle", "generate", "Persistent handle of the endorsement key, or generate."),
+     .check = check_handle},
     {TEXT("tpm_ownerpassword", NULL,
           "Password of the TPM's endorsement hierarchy; text, or hex:<digits>."),
-     .secret = true},
+     .check = check_password, .secret = true},
     {BOOLEAN("avoid_tpm", "false",
              "Use a software TPM inside the agent, which proves nothing. For testing only."),
      .flag = "avoid-tpm"},
     {TEXT("certification_keys_server_identifier", "ak", "Name of the key in the capabilities.")},
     {BOOLEAN("enable_iak_idevid", "false",
              "Register with the device identity keys IAK and IDevID.")},
-    {TEXT("iak_idevid_template", "detect", "H-1, H-2, H-3, H-4, manual, or detect (= H-1).")},
+    {TEXT("iak_idevid_template", "detect",
+          "H-1, H-2, H-3, H-4, manual, or detect: the one that fits iak_cert, else idevid_cert, "
+          "else as manual.")},
     {TEXT("iak_idevid_asymmetric_alg", "rsa", "With template manual: rsa or ecc.")},
     {TEXT("iak_idevid_name_alg", "sha256", "With template manual: sha256, sha384 or sha512.")},
-    {TEXT("iak_handle", NULL, "Persistent handle of the IAK; empty = make it from the template.")},
+    {TEXT("iak_handle", NULL, "Persistent handle of the IAK; empty = make it from the template."),
+     .check = check_handle},
     {TEXT("idevid_handle", NULL,
-          "Persistent handle of the IDevID; empty = make it from the template.")},
-    {TEXT("iak_password", NULL, "Password of the IAK; text, or hex:<digits>."), .secret = true},
+          "Persistent handle of the IDevID; empty = make it from the template."),
+     .check = check_handle},
+    {TEXT("iak_password", NULL, "Password of the IAK; text, or hex:<digits>."),
+     .check = check_password, .secret = true},
     {TEXT("idevid_password", NULL, "Password of the IDevID; text, or hex:<digits>."),
-     .secret = true},
+     .check = check_password, .secret = true},
     {TEXT("iak_cert", "default", "Certificate of the IAK (PEM or DER). default = iak-cert.crt.")},
     {TEXT("idevid_cert", "default",
           "Certificate of the IDevID (PEM or DER). default = idevid-cert.crt.")},
@@ -262,4 +307,5 @@ const ConfigSchema agent_schema = {
     .program = "keylime_push_model_agent",
     .summary = "The push-model agent: registers this machine's TPM at the registrar and proves the "
                "machine's state to the verifier.",
+    .check = settings_check,
 };

@@ -31,17 +31,20 @@ static bool is_success(const HttpAnswer *answer)
     return answer->status >= 200 && answer->status < 300;
 }
 
-static bool set_refusal(GError **error, const HttpAnswer *answer, const char *what)
+static bool set_refusal(GError **error, const HttpAnswer *answer, const char *what,
+                        const char *agent_id)
 {
     g_autoptr(Json) body = http_answer_json(answer);
     g_autofree char *details = remedy_answer_details(body);
-    bool forbidden = answer->status == 403;
-    g_set_error(
-        error, PROTOCOL_ERROR, forbidden ? PROTOCOL_ERROR_FORBIDDEN : PROTOCOL_ERROR_REFUSED,
-        forbidden ? "%s forbidden (%u): %s. The registrar knows this agent id with another TPM "
-                    "identity; if that is right: keylime_tenant -c regdelete -u <id>"
-                  : "%s refused (%u): %s",
-        what, answer->status, *details ? details : "no reason given");
+    const char *reason = *details ? details : "no reason given";
+    if (answer->status == 403)
+        g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_FORBIDDEN,
+                    "%s forbidden (403): %s. The registrar knows this agent id with another TPM "
+                    "identity; if that is right: keylime_tenant -c regdelete -u %s",
+                    what, reason, agent_id);
+    else
+        g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_REFUSED, "%s refused (%u): %s", what,
+                    answer->status, reason);
     return false;
 }
 
@@ -101,17 +104,14 @@ static char *agent_path(const Registration *self)
 }
 
 /* A certificate for another key would be refused by the registrar without a reason that helps. */
-static bool read_certificate(const char *path, const char *option, GBytes *key, GBytes **out,
-                             GError **error)
+static bool check_certificate(GBytes *certificate, const char *option, GBytes *key, GError **error)
 {
-    if (!device_certificate_read(path, out, error))
-        return false;
-    if (!*out || device_certificate_fits(*out, key))
+    if (!certificate || device_certificate_fits(certificate, key))
         return true;
     g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_REFUSED,
-                "[agent] %s: %s is a certificate for another key than the TPM's (see "
+                "[agent] %s: it is a certificate for another key than the TPM's (see "
                 "iak_idevid_template)",
-                option, path);
+                option);
     return false;
 }
 
@@ -120,13 +120,10 @@ static char *write_request(Registration *self, const DeviceIdentityProof *proof,
     g_autoptr(GBytes) ak = tpm_public_to_tpm2b(self->attester->ak);
     g_autoptr(GBytes) ek = tpm_public_to_tpm2b(self->attester->ek);
     g_autofree char *certificates = attester_ek_certificates_pem(self->attester);
-    g_autoptr(GBytes) iak_certificate = NULL;
-    g_autoptr(GBytes) idevid_certificate = NULL;
-    if (self->settings->use_device_identity &&
-        (!read_certificate(self->settings->iak_certificate, "iak_cert", proof->iak_public,
-                           &iak_certificate, error) ||
-         !read_certificate(self->settings->idevid_certificate, "idevid_cert", proof->idevid_public,
-                           &idevid_certificate, error)))
+    GBytes *iak_certificate = self->settings->iak_certificate;
+    GBytes *idevid_certificate = self->settings->idevid_certificate;
+    if (!check_certificate(iak_certificate, "iak_cert", proof->iak_public, error) ||
+        !check_certificate(idevid_certificate, "idevid_cert", proof->idevid_public, error))
         return NULL;
     RegistrationRequest message = {
         .ak_public = bytes_of_gbytes(ak),
@@ -161,7 +158,7 @@ static GBytes *send_keys(Registration *self, GError **error)
     if (!answer)
         return NULL;
     if (!is_success(answer)) {
-        set_refusal(error, answer, "Registration");
+        set_refusal(error, answer, "Registration", self->agent_id);
         return NULL;
     }
     g_autoptr(Json) body = http_answer_json(answer);
@@ -184,7 +181,7 @@ static bool send_proof(Registration *self, const char *auth_tag, GError **error)
     if (!answer)
         return false;
     if (!is_success(answer))
-        return set_refusal(error, answer, "Activation");
+        return set_refusal(error, answer, "Activation", self->agent_id);
     g_autoptr(Json) body = http_answer_json(answer);
     if (!activation_answer_read(body, error))
         return false;

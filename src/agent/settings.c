@@ -3,58 +3,58 @@
 
 #include "agent/settings.h"
 
+#include "agent/device_certificate.h"
 #include "agent/options.h"
-#include "base/encoding.h"
 #include "base/log.h"
-#include "base/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 G_DEFINE_QUARK(keylime - agent - settings - error, settings_error)
 
 #define API_VERSION "3.0"
 
-static bool refuse(GError **error, const Config *config, const char *option, const char *allowed)
+/* What the options say together: `out` as far as they are usable, a line for each that is not. */
+typedef struct {
+    const Config *config;
+    AgentSettings *out;
+    GPtrArray *problems;
+} Resolution;
+
+static void refuse(Resolution *self, const char *option, const char *allowed)
 {
-    g_set_error(error, SETTINGS_ERROR, SETTINGS_ERROR_REFUSED, "%s: [agent] %s: %s",
-                config_source(config, NULL, option), option, allowed);
-    return false;
+    config_add_problem(self->config, self->problems, NULL, option, allowed);
 }
 
 /* "" for an option without value, so that "absent" and "empty" read alike. */
 static const char *text_of(const Config *config, const char *option)
 {
-    const char *text = config_text(config, NULL, option);
-    return text ? text : "";
+    return config_text(config, NULL, option);
 }
 
 /* --- paths
  * ------------------------------------------------------------------------------------------ */
 
-static bool resolve_directory(const Config *config, AgentSettings *out, GError **error)
+static void resolve_directory(Resolution *self)
 {
-    const char *configured = text_of(config, "keylime_dir");
-    struct stat status;
-    out->keylime_dir = realpath(configured, NULL);
-    if (!out->keylime_dir || stat(out->keylime_dir, &status) != 0) {
+    char *found = realpath(config_text(self->config, NULL, "keylime_dir"), NULL);
+    self->out->keylime_dir = g_strdup(found ? found : "");
+    if (!found) {
         g_autofree char *allowed =
-            g_strdup_printf("'%s': %s; the directory must exist", configured, g_strerror(errno));
-        return refuse(error, config, "keylime_dir", allowed);
+            g_strdup_printf("%s; the directory must exist", g_strerror(errno));
+        refuse(self, "keylime_dir", allowed);
+    } else if (!g_file_test(found, G_FILE_TEST_IS_DIR)) {
+        refuse(self, "keylime_dir", "must be a directory");
     }
-    if (!S_ISDIR(status.st_mode)) {
-        g_autofree char *allowed = g_strdup_printf("'%s' is no directory", configured);
-        return refuse(error, config, "keylime_dir", allowed);
-    }
-    return true;
+    free(found);
 }
 
 /* Relative paths lie under keylime_dir; one given as a flag, under the current directory (C54). */
-static char *resolve_path(const Config *config, const AgentSettings *settings, const char *option,
-                          const char *default_name)
+static char *resolve_path(const Resolution *self, const char *option, const char *default_name)
 {
+    const Config *config = self->config;
+    const AgentSettings *settings = self->out;
     const char *path = text_of(config, option);
     if (*path == '\0' || strcmp(path, "default") == 0)
         return g_build_filename(settings->keylime_dir, default_name, NULL);
@@ -70,30 +70,17 @@ static char *resolve_path(const Config *config, const AgentSettings *settings, c
 /* --- servers
  * ---------------------------------------------------------------------------------------- */
 
-static void resolve_verifier(const Config *config, AgentSettings *out)
+static void resolve_verifier(Resolution *self)
 {
+    const Config *config = self->config;
+    AgentSettings *out = self->out;
     url_parse(text_of(config, "verifier_url"), &out->verifier);
     out->verify_certificates = !config_bool(config, NULL, "insecure") &&
                                !config_bool(config, NULL, "tls_accept_invalid_certs");
     out->verify_host_names =
         out->verify_certificates && !config_bool(config, NULL, "tls_accept_invalid_hostnames");
     if (out->verify_certificates)
-        out->verifier_ca = resolve_path(config, out, "verifier_tls_ca_cert", "cv_ca/cacert.crt");
-    if (!out->verify_certificates) {
-        log_warning("INSECURE: TLS certificate validation is DISABLED!");
-        log_warning("INSECURE: anyone on the network path can pose as the verifier.");
-        log_warning("INSECURE: remove --insecure and tls_accept_invalid_certs for production.");
-    } else if (!out->verify_host_names) {
-        log_warning("INSECURE: TLS hostname verification is DISABLED!");
-        log_warning("INSECURE: any server with a certificate of the CA can pose as the verifier.");
-        log_warning("INSECURE: remove tls_accept_invalid_hostnames for production.");
-    }
-}
-
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           g_str_has_prefix(host, "127.");
+        out->verifier_ca = resolve_path(self, "verifier_tls_ca_cert", "cv_ca/cacert.crt");
 }
 
 /* Port with TLS: registrar_tls_port if set; else a registrar_port set to other than 8890; else 8891
@@ -106,8 +93,10 @@ static unsigned tls_port(const Config *config)
     return (unsigned)config_int(config, NULL, "registrar_tls_port");
 }
 
-static void resolve_registrar(const Config *config, AgentSettings *out)
+static void resolve_registrar(Resolution *self)
 {
+    const Config *config = self->config;
+    AgentSettings *out = self->out;
     if (config_is_set(config, NULL, "registrar_url")) {
         url_parse(text_of(config, "registrar_url"), &out->registrar);
     } else {
@@ -116,33 +105,28 @@ static void resolve_registrar(const Config *config, AgentSettings *out)
             tls ? tls_port(config) : (unsigned)config_int(config, NULL, "registrar_port");
         url_from_parts(tls, text_of(config, "registrar_ip"), port, &out->registrar);
     }
-    if (out->registrar.tls) {
-        out->registrar_ca = resolve_path(config, out, "registrar_tls_ca_cert", "cv_ca/cacert.crt");
-        log_info("Registrar TLS configuration complete - using HTTPS with server verification");
-    } else {
-        log_info("Registrar TLS disabled - using plain HTTP");
-        if (!is_loopback(out->registrar.host))
-            log_warning(
-                "The registrar at %s is reached without TLS: set registrar_tls_enabled = true",
-                out->registrar.origin);
-    }
+    if (out->registrar.tls)
+        out->registrar_ca = resolve_path(self, "registrar_tls_ca_cert", "cv_ca/cacert.crt");
 }
 
-static bool resolve_versions(const Config *config, AgentSettings *out, GError **error)
+/* The push protocol has one version. */
+static void check_push_version(Resolution *self)
+{
+    static const char *const right[] = {API_VERSION, "v" API_VERSION, "default", "latest", NULL};
+    const char *const *versions = config_list(self->config, NULL, "api_versions");
+    for (guint i = 0; versions[i]; i++) {
+        if (g_strv_contains(right, versions[i]))
+            return;
+    }
+    refuse(self, "api_versions",
+           "must contain 3.0, the version of the push protocol: api_versions = \"3.0\"");
+}
+
+static void resolve_registrar_versions(Resolution *self)
 {
     static const char *const known[] = {"2.1", "2.2", "2.3", "2.4", "2.5", "2.6", NULL};
-    bool speaks = false;
-    const char *const *versions = config_list(config, NULL, "api_versions");
-    for (guint i = 0; versions[i]; i++)
-        speaks = speaks || strcmp(versions[i], API_VERSION) == 0 ||
-                 strcmp(versions[i], "v3.0") == 0 || strcmp(versions[i], "default") == 0 ||
-                 strcmp(versions[i], "latest") == 0;
-    if (!speaks)
-        return refuse(error, config, "api_versions",
-                      "must contain 3.0, the version of the push protocol: api_versions = \"3.0\"");
-
     g_autoptr(GPtrArray) wanted = g_ptr_array_new_with_free_func(g_free);
-    versions = config_list(config, NULL, "registrar_api_versions");
+    const char *const *versions = config_list(self->config, NULL, "registrar_api_versions");
     for (guint i = 0; versions[i]; i++) {
         const char *version = versions[i] + (versions[i][0] == 'v');
         if (strcmp(version, "latest") == 0)
@@ -154,91 +138,88 @@ static bool resolve_versions(const Config *config, AgentSettings *out, GError **
     for (guint i = 0; use_default && known[i]; i++)
         g_ptr_array_add(wanted, g_strdup(known[i]));
     g_ptr_array_add(wanted, NULL);
-    out->registrar_versions = (char **)g_ptr_array_steal(wanted, NULL);
-    return true;
+    self->out->registrar_versions = (char **)g_ptr_array_steal(wanted, NULL);
 }
 
 /* --- TPM
  * -------------------------------------------------------------------------------------------- */
 
-/* Text, or "hex:" and digits. NULL for the empty password; false when the digits are wrong. */
-static bool read_password(const Config *config, const char *option, GBytes **out, GError **error)
+static void resolve_keys(Resolution *self)
 {
-    const char *text = text_of(config, option);
-    *out = NULL;
-    if (*text == '\0')
-        return true;
-    *out = g_str_has_prefix(text, "hex:") ? hex_decode(text + 4) : g_bytes_new(text, strlen(text));
-    return *out || refuse(error, config, option, "must be text, or hex: and pairs of hex digits");
-}
-
-/* Hexadecimal with or without 0x; "generate" and nothing = 0. */
-static bool read_handle(const Config *config, const char *option, uint32_t *out, GError **error)
-{
-    const char *text = text_of(config, option);
-    *out = 0;
-    if (*text == '\0' || strcmp(text, "generate") == 0)
-        return true;
-    const char *digits = g_str_has_prefix(text, "0x") ? text + 2 : text;
-    guint64 value = 0;
-    bool whole = strlen(digits) == 8 && strspn(digits, "0123456789abcdefABCDEF") == 8;
-    if (whole)
-        value = g_ascii_strtoull(digits, NULL, 16);
-    if (value >> 24 != 0x81)
-        return refuse(error, config, option, "must be a persistent handle such as 0x81010001");
-    *out = (uint32_t)value;
-    return true;
-}
-
-static bool resolve_keys(const Config *config, AgentSettings *out, GError **error)
-{
+    const Config *config = self->config;
+    static const char *const words[] = {"tpm_encryption_alg", "tpm_signing_alg", "tpm_hash_alg"};
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (config_was_refused(config, NULL, words[i]))
+            return; /* nothing to say about how it fits the others */
+    }
     const char *encryption = config_is_set(config, NULL, "tpm_encryption_alg")
                                  ? text_of(config, "tpm_encryption_alg")
                                  : NULL;
     const char *problem = NULL;
     if (!key_template_from_words(encryption, text_of(config, "tpm_signing_alg"),
-                                 text_of(config, "tpm_hash_alg"), &out->keys, &problem))
-        return refuse(error, config, encryption ? "tpm_encryption_alg" : "tpm_signing_alg",
-                      problem);
-    out->avoid_tpm = config_bool(config, NULL, "avoid_tpm");
-    if (out->keys.scheme != TPM_ALG_RSASSA || out->keys.hash != TPM_ALG_SHA256)
-        log_warning("upstream's verifier accepts only tpm_signing_alg = rsassa with tpm_hash_alg = "
-                    "sha256; other attestation keys need this project's verifier");
-    return read_handle(config, "ek_handle", &out->ek_handle, error) &&
-           read_password(config, "tpm_ownerpassword", &out->endorsement_password, error);
+                                 text_of(config, "tpm_hash_alg"), &self->out->keys, &problem))
+        refuse(self, encryption ? "tpm_encryption_alg" : "tpm_signing_alg", problem);
 }
 
-static bool resolve_device_identity(const Config *config, AgentSettings *out, GError **error)
+static void resolve_tpm(Resolution *self)
 {
+    const Config *config = self->config;
+    AgentSettings *out = self->out;
+    resolve_keys(self);
+    out->avoid_tpm = config_bool(config, NULL, "avoid_tpm");
+    options_read_handle(text_of(config, "ek_handle"), &out->ek_handle);
+    options_read_password(text_of(config, "tpm_ownerpassword"), &out->endorsement_password);
+}
+
+/* Read at once: later the agent may not be allowed to. One that nobody named may be absent. */
+static void resolve_certificate(Resolution *self, const char *option, const char *default_name,
+                                GBytes **out)
+{
+    g_autofree char *path = resolve_path(self, option, default_name);
+    g_autoptr(GError) error = NULL;
+    if (!device_certificate_read(path, out, &error))
+        refuse(self, option, error->message);
+    else if (!*out && config_is_set(self->config, NULL, option) &&
+             strcmp(text_of(self->config, option), "default") != 0)
+        refuse(self, option, "there is no such file");
+}
+
+static void resolve_device_identity(Resolution *self)
+{
+    const Config *config = self->config;
+    AgentSettings *out = self->out;
     out->use_device_identity = config_bool(config, NULL, "enable_iak_idevid");
     if (!out->use_device_identity)
-        return true;
+        return;
+    if (out->avoid_tpm)
+        refuse(self, "enable_iak_idevid", "the software TPM (avoid_tpm) has no device identity");
+    resolve_certificate(self, "iak_cert", "iak-cert.crt", &out->iak_certificate);
+    resolve_certificate(self, "idevid_cert", "idevid-cert.crt", &out->idevid_certificate);
+    GBytes *certificate = out->iak_certificate ? out->iak_certificate : out->idevid_certificate;
+    EVP_PKEY *certified = certificate ? device_certificate_key(certificate) : NULL;
     const char *problem = NULL;
     if (!key_template_device_from_words(
             text_of(config, "iak_idevid_template"), text_of(config, "iak_idevid_asymmetric_alg"),
-            text_of(config, "iak_idevid_name_alg"), &out->identity.key, &problem))
-        return refuse(error, config, "iak_idevid_template", problem);
-    out->iak_certificate = resolve_path(config, out, "iak_cert", "iak-cert.crt");
-    out->idevid_certificate = resolve_path(config, out, "idevid_cert", "idevid-cert.crt");
-    return read_handle(config, "iak_handle", &out->identity.iak_handle, error) &&
-           read_handle(config, "idevid_handle", &out->identity.idevid_handle, error) &&
-           read_password(config, "iak_password", &out->identity.iak_password, error) &&
-           read_password(config, "idevid_password", &out->identity.idevid_password, error);
+            text_of(config, "iak_idevid_name_alg"), certified, &out->identity.key, &problem))
+        refuse(self, "iak_idevid_template", problem);
+    EVP_PKEY_free(certified);
+    options_read_handle(text_of(config, "iak_handle"), &out->identity.iak_handle);
+    options_read_handle(text_of(config, "idevid_handle"), &out->identity.idevid_handle);
+    options_read_password(text_of(config, "iak_password"), &out->identity.iak_password);
+    options_read_password(text_of(config, "idevid_password"), &out->identity.idevid_password);
 }
 
 /* --- the rest
  * --------------------------------------------------------------------------------------- */
 
-static void resolve_rhythm(const Config *config, AgentSettings *out)
+static void resolve_rhythm(Resolution *self)
 {
-    gint64 initial = config_int(config, NULL, "exponential_backoff_initial_delay");
-    gint64 cap = config_int(config, NULL, "exponential_backoff_max_delay");
-    unsigned retries = (unsigned)config_int(config, NULL, "exponential_backoff_max_retries");
-    if (backoff_rules_make(initial, cap, retries, &out->backoff))
-        log_warning("exponential_backoff_initial_delay (%" G_GINT64_FORMAT
-                    " ms) is above exponential_backoff_max_delay (%" G_GINT64_FORMAT
-                    " ms): the latter is used",
-                    initial, cap);
+    const Config *config = self->config;
+    AgentSettings *out = self->out;
+    backoff_rules_make(config_int(config, NULL, "exponential_backoff_initial_delay"),
+                       config_int(config, NULL, "exponential_backoff_max_delay"),
+                       (unsigned)config_int(config, NULL, "exponential_backoff_max_retries"),
+                       &out->backoff);
     out->interval = config_int(config, NULL, "attestation_interval_seconds");
     out->timeout_ms = (unsigned)config_int(config, NULL, "timeout");
 }
@@ -253,8 +234,10 @@ static char *resolve_kernel_path(const Config *config, const char *option, const
     return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename("/", path, NULL);
 }
 
-static void resolve_logs(const Config *config, AgentSettings *out)
+static void resolve_logs(Resolution *self)
 {
+    const Config *config = self->config;
+    AgentSettings *out = self->out;
     out->ima_log_path = resolve_kernel_path(config, "ima_ml_path",
                                             "/sys/kernel/security/ima/ascii_runtime_measurements");
     out->uefi_log_path = resolve_kernel_path(config, "measuredboot_ml_path",
@@ -267,18 +250,20 @@ static const char *optional_text(const Config *config, const char *option)
     return config_is_set(config, NULL, option) ? text_of(config, option) : NULL;
 }
 
-AgentSettings *settings_new(const Config *config, GError **error)
+/* Silent: what is usable of `config`, and a line in `problems` for each rule that is broken. */
+static AgentSettings *resolve(const Config *config, GPtrArray *problems)
 {
-    g_autoptr(AgentSettings) out = g_new0(AgentSettings, 1);
-    if (!resolve_directory(config, out, error))
-        return NULL;
-    out->agent_data_path = resolve_path(config, out, "agent_data_path", "agent_data.json");
-    resolve_verifier(config, out);
-    resolve_registrar(config, out);
-    resolve_rhythm(config, out);
-    if (!resolve_versions(config, out, error) || !resolve_keys(config, out, error) ||
-        !resolve_device_identity(config, out, error))
-        return NULL;
+    AgentSettings *out = g_new0(AgentSettings, 1);
+    Resolution self = {config, out, problems};
+    resolve_directory(&self);
+    out->agent_data_path = resolve_path(&self, "agent_data_path", "agent_data.json");
+    resolve_verifier(&self);
+    resolve_registrar(&self);
+    resolve_rhythm(&self);
+    check_push_version(&self);
+    resolve_registrar_versions(&self);
+    resolve_tpm(&self);
+    resolve_device_identity(&self);
     out->uuid = text_of(config, "uuid");
     out->identifier = optional_text(config, "agent_identifier");
     out->server_identifier = text_of(config, "certification_keys_server_identifier");
@@ -286,15 +271,87 @@ AgentSettings *settings_new(const Config *config, GError **error)
     out->contact_port = (unsigned)config_int(config, NULL, "contact_port");
     out->run_as = optional_text(config, "run_as");
     out->report_status = config_bool(config, NULL, "report_status");
-    resolve_logs(config, out);
-    return g_steal_pointer(&out);
+    resolve_logs(&self);
+    return out;
+}
+
+void settings_check(const Config *config, GPtrArray *problems)
+{
+    settings_free(resolve(config, problems));
+}
+
+/* --- what an operator should know of accepted settings
+ * ------------------------------------------------- */
+
+static void announce_verifier(const AgentSettings *settings)
+{
+    if (!settings->verify_certificates) {
+        log_warning("INSECURE: TLS certificate validation is DISABLED!");
+        log_warning("INSECURE: anyone on the network path can pose as the verifier.");
+        log_warning("INSECURE: remove --insecure and tls_accept_invalid_certs for production.");
+    } else if (!settings->verify_host_names) {
+        log_warning("INSECURE: TLS hostname verification is DISABLED!");
+        log_warning("INSECURE: any server with a certificate of the CA can pose as the verifier.");
+        log_warning("INSECURE: remove tls_accept_invalid_hostnames for production.");
+    }
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           g_str_has_prefix(host, "127.");
+}
+
+static void announce_registrar(const AgentSettings *settings)
+{
+    if (settings->registrar.tls) {
+        log_info("Registrar TLS configuration complete - using HTTPS with server verification");
+        return;
+    }
+    log_info("Registrar TLS disabled - using plain HTTP");
+    if (!is_loopback(settings->registrar.host))
+        log_warning("The registrar at %s is reached without TLS: set registrar_tls_enabled = true",
+                    settings->registrar.origin);
+}
+
+static void announce_backoff(const Config *config)
+{
+    gint64 initial = config_int(config, NULL, "exponential_backoff_initial_delay");
+    gint64 cap = config_int(config, NULL, "exponential_backoff_max_delay");
+    if (initial > cap)
+        log_warning("exponential_backoff_initial_delay (%" G_GINT64_FORMAT
+                    " ms) is above exponential_backoff_max_delay (%" G_GINT64_FORMAT
+                    " ms): the latter is used",
+                    initial, cap);
+}
+
+static void announce_keys(const AgentSettings *settings)
+{
+    if (settings->keys.scheme != TPM_ALG_RSASSA || settings->keys.hash != TPM_ALG_SHA256)
+        log_warning("upstream's verifier accepts only tpm_signing_alg = rsassa with tpm_hash_alg = "
+                    "sha256; other attestation keys need this project's verifier");
+}
+
+AgentSettings *settings_new(const Config *config, GError **error)
+{
+    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(AgentSettings) settings = resolve(config, problems);
+    if (problems->len > 0) {
+        g_set_error_literal(error, SETTINGS_ERROR, SETTINGS_ERROR_REFUSED, problems->pdata[0]);
+        return NULL;
+    }
+    announce_verifier(settings);
+    announce_registrar(settings);
+    announce_backoff(config);
+    announce_keys(settings);
+    return g_steal_pointer(&settings);
 }
 
 void settings_free(AgentSettings *settings)
 {
     if (!settings)
         return;
-    free(settings->keylime_dir); /* realpath()'s */
+    g_free(settings->keylime_dir);
     g_free(settings->agent_data_path);
     g_free(settings->verifier_ca);
     g_free(settings->registrar_ca);
@@ -303,8 +360,8 @@ void settings_free(AgentSettings *settings)
     g_clear_pointer(&settings->endorsement_password, g_bytes_unref);
     g_clear_pointer(&settings->identity.iak_password, g_bytes_unref);
     g_clear_pointer(&settings->identity.idevid_password, g_bytes_unref);
-    g_free(settings->iak_certificate);
-    g_free(settings->idevid_certificate);
+    g_clear_pointer(&settings->iak_certificate, g_bytes_unref);
+    g_clear_pointer(&settings->idevid_certificate, g_bytes_unref);
     g_strfreev(settings->registrar_versions);
     g_free(settings->ima_log_path);
     g_free(settings->uefi_log_path);

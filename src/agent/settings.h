@@ -35,7 +35,7 @@ typedef struct {
     GBytes *endorsement_password; /* NULL = empty */
     bool use_device_identity;
     DeviceIdentitySettings identity;
-    char *iak_certificate, *idevid_certificate; /* paths; NULL = none configured */
+    GBytes *iak_certificate, *idevid_certificate; /* DER; NULL = none */
 
     const char *uuid;       /* borrowed from the configuration, as the rest */
     const char *identifier; /* --agent-identifier; NULL = none */
@@ -46,8 +46,13 @@ typedef struct {
     const char *run_as;        /* "user:group"; "" = stay; NULL = not set */
 } AgentSettings;
 
-/* NULL and SETTINGS_ERROR: one sentence with source, option, value and remedy. Logs what an
- * operator should know of an accepted setting. `config` must outlive the result. */
+/* The rules between options, and what they name on this machine; reads files, opens nothing else.
+ * ConfigSchema.check of the agent: loading a configuration and --check-config refuse alike. */
+void settings_check(const Config *config, GPtrArray *problems);
+
+/* The settings of a configuration that was loaded, and so checked; logs what an operator should
+ * know of them. `config` must outlive the result. NULL and SETTINGS_ERROR when the machine has
+ * changed meanwhile. */
 AgentSettings *settings_new(const Config *config, GError **error);
 void settings_free(AgentSettings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentSettings, settings_free)

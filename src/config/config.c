@@ -174,19 +174,32 @@ static void collect_overrides(Collection *all, const ConfigOverride *overrides)
 /* --- values --------------------------------------------------------------------------------------
  */
 
+/* The value as one line of a message shows it; newly allocated. */
+static char *shown_value(const Option *option, const char *text)
+{
+    if (option->secret)
+        return g_strdup("(secret)");
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    return strchr(text, '\n') ? g_strescape(valid, "\"\\") : g_steal_pointer(&valid);
+}
+
+static char *problem_line(const Option *option, const char *source, const char *text,
+                          const char *allowed)
+{
+    g_autofree char *shown = shown_value(option, text);
+    return g_strdup_printf("%s: [%s] %s = '%s': %s", source, option->section, option->name, shown,
+                           allowed);
+}
+
 static void add_problem(Collection *all, const Option *option, const RawValue *raw,
                         const char *allowed)
 {
-    const char *shown = option->secret ? "(secret)" : raw->text;
-    g_autofree char *valid = g_utf8_make_valid(shown, -1);
-    g_autofree char *one_line = g_strescape(valid, "\"\\");
-    const char *quoted = strchr(shown, '\n') ? one_line : valid;
-    if (raw->kind == RAW_FLAG)
-        g_ptr_array_add(all->misuses, g_strdup_printf("%s '%s': %s", raw->source, quoted, allowed));
-    else
-        g_ptr_array_add(all->problems,
-                        g_strdup_printf("%s: [%s] %s = '%s': %s", raw->source, option->section,
-                                        option->name, quoted, allowed));
+    if (raw->kind != RAW_FLAG) {
+        g_ptr_array_add(all->problems, problem_line(option, raw->source, raw->text, allowed));
+        return;
+    }
+    g_autofree char *shown = shown_value(option, raw->text);
+    g_ptr_array_add(all->misuses, g_strdup_printf("%s '%s': %s", raw->source, shown, allowed));
 }
 
 /* The agent takes an empty text as "the default" and says so (contract C31, push-agent §3.3). */
@@ -245,8 +258,13 @@ static void settle(Collection *all, const Option *option, const RawValue *raw, S
         return;
     }
     g_autofree char *allowed = value_convert(option, raw, &setting->value);
-    if (allowed)
-        add_problem(all, option, raw, allowed);
+    if (!allowed)
+        return;
+    add_problem(all, option, raw, allowed);
+    setting->refused = true;
+    setting->set = false;
+    g_free(setting->source);
+    settle_default(option, setting);
 }
 
 static Config *settle_all(Collection *all, size_t count)
@@ -295,6 +313,8 @@ Config *config_load_from(const ConfigSchema *schema, const ConfigRoots *roots,
     for (size_t i = 0; i < count; i++)
         raw_value_clear(&all.values[i]);
     g_free(all.values);
+    if (schema->check)
+        schema->check(config, problems);
     if (problems->len > 0 || misuses->len > 0) {
         report(&all, error);
         return NULL;
@@ -369,6 +389,19 @@ const char *const *config_list(const Config *config, const char *section, const 
 bool config_is_set(const Config *config, const char *section, const char *name)
 {
     return setting_of(config, section, name)->set;
+}
+
+bool config_was_refused(const Config *config, const char *section, const char *name)
+{
+    return setting_of(config, section, name)->refused;
+}
+
+void config_add_problem(const Config *config, GPtrArray *problems, const char *section,
+                        const char *name, const char *allowed)
+{
+    const Setting *setting = setting_of(config, section, name);
+    g_ptr_array_add(problems,
+                    problem_line(setting->option, setting->source, setting->value.text, allowed));
 }
 
 const char *config_source(const Config *config, const char *section, const char *name)

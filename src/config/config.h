@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-typedef struct Config Config;
-
 #define CONFIG_ERROR (config_error_quark())
 typedef enum {
     CONFIG_ERROR_USAGE, /* command line: exit status 2 */
@@ -51,6 +49,11 @@ bool config_bool(const Config *config, const char *section, const char *name);
 const char *const *config_list(const Config *config, const char *section, const char *name);
 /* True when any source set it (false = built-in default). */
 bool config_is_set(const Config *config, const char *section, const char *name);
+/* For ConfigSchema.check: the option's own value was not allowed, which is reported already. */
+bool config_was_refused(const Config *config, const char *section, const char *name);
+/* For ConfigSchema.check: "source: [section] option = 'value': allowed". */
+void config_add_problem(const Config *config, GPtrArray *problems, const char *section,
+                        const char *name, const char *allowed);
 /* "built-in", "/etc/keylime/verifier.conf:12", "KEYLIME_VERIFIER_PORT", "--timeout". */
 const char *config_source(const Config *config, const char *section, const char *name);
 

@@ -13,6 +13,7 @@ typedef struct {
     Value value;
     char *source;
     bool set;
+    bool refused; /* its value was not allowed: the default stands in its place */
 } Setting;
 
 struct Config {

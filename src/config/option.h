@@ -42,6 +42,8 @@ typedef struct {
 
 typedef enum { CONFIG_INI, CONFIG_TOML } ConfigFormat;
 
+typedef struct Config Config; /* config/config.h */
+
 typedef struct {
     const char *component; /* "verifier": file names, KEYLIME_<COMPONENT>_..., default section */
     ConfigFormat format;
@@ -49,4 +51,8 @@ typedef struct {
     const char *program;   /* name in --help and --version */
     const char *summary;   /* first line of --help */
     bool partial; /* another program's file: options that are not in the table are its own */
+    /* What one option cannot say alone: config_add_problem() for each rule that is broken. Runs
+     * whenever the configuration is loaded, also beside problems of single options; such an option
+     * reads as its default, and config_was_refused() tells. NULL = no such rules. */
+    void (*check)(const Config *config, GPtrArray *problems);
 } ConfigSchema;

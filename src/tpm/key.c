@@ -4,6 +4,8 @@
 #include "tpm/openssl.h"
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <string.h>
 
 static const TpmCurve curves[] = {
@@ -24,6 +26,21 @@ const TpmCurve *tpm_curve_of_bits(unsigned bits)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(curves); i++)
         if (curves[i].bits == bits)
+            return &curves[i];
+    return NULL;
+}
+
+const TpmCurve *tpm_curve_of_key(EVP_PKEY *key)
+{
+    char group[64];
+    size_t size;
+    if (EVP_PKEY_get_group_name(key, group, sizeof group, &size) != 1)
+        return NULL;
+    int id = OBJ_txt2nid(group); /* "P-256" and "prime256v1" are one group */
+    if (id == NID_undef)
+        id = EC_curve_nist2nid(group);
+    for (size_t i = 0; i < G_N_ELEMENTS(curves); i++)
+        if (id == EC_curve_nist2nid(curves[i].group))
             return &curves[i];
     return NULL;
 }

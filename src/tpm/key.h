@@ -22,6 +22,8 @@ typedef struct {
 /* P-256, P-384, P-521; NULL for any other. */
 const TpmCurve *tpm_curve_find(uint16_t id);
 const TpmCurve *tpm_curve_of_bits(unsigned bits);
+/* By the group's name, not its size: other curves have 256 bits too. */
+const TpmCurve *tpm_curve_of_key(EVP_PKEY *key);
 
 /* New public key, or NULL when OpenSSL refuses the numbers. `exponent` 0 means 65537. */
 EVP_PKEY *tpm_key_rsa(Bytes modulus, uint32_t exponent);

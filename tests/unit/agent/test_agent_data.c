@@ -93,52 +93,73 @@ static void test_key_survives_restarts(void **state)
 {
     Fixture *fixture = *state;
     g_autoptr(TpmPublic) first =
-        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, "id-7", NULL);
     assert_non_null(first);
     struct stat status;
     assert_int_equal(stat(fixture->path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
 
     g_autoptr(TpmDevice) again = tpm_software_open(fixture->directory, &ecc, NULL);
-    g_autoptr(TpmPublic) second = agent_data_load_ak(fixture->path, again, &ecc, fixture->ek, NULL);
+    g_autoptr(TpmPublic) second =
+        agent_data_load_ak(fixture->path, again, &ecc, fixture->ek, "id-7", NULL);
     assert_non_null(second);
     assert_true(bytes_equal(tpm_public_name(first), tpm_public_name(second)));
 }
 
-static void test_other_algorithm_makes_a_new_key_and_keeps_the_old_file(void **state)
+static void assert_file_holds(const Fixture *fixture, const char *end, const TpmPublic *ak)
+{
+    g_autofree char *path = g_strconcat(fixture->path, end, NULL);
+    g_autofree char *text = NULL;
+    gsize size;
+    assert_true(g_file_get_contents(path, &text, &size, NULL));
+    g_auto(AgentData) data = {0};
+    assert_true(agent_data_parse(bytes_of(text, size), &data, NULL));
+    assert_true(bytes_equal(bytes_of_gbytes(data.ak_public), bytes_of_gbytes(ak->tpmt)));
+}
+
+static void test_other_algorithm_makes_a_new_key_and_keeps_the_old_ones(void **state)
 {
     Fixture *fixture = *state;
     g_autoptr(TpmPublic) first =
-        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, "id-7", NULL);
     const KeyTemplate sha384 = {TPM_ALG_ECC, 256, TPM_ALG_ECDSA, TPM_ALG_SHA384};
     g_autoptr(TpmDevice) other = tpm_software_open(fixture->directory, &sha384, NULL);
     g_autoptr(TpmPublic) second =
-        agent_data_load_ak(fixture->path, other, &sha384, fixture->ek, NULL);
+        agent_data_load_ak(fixture->path, other, &sha384, fixture->ek, "id-7", NULL);
     assert_non_null(second);
     assert_false(bytes_equal(tpm_public_name(first), tpm_public_name(second)));
-    g_autofree char *backup = g_strconcat(fixture->path, ".bak", NULL);
-    assert_true(g_file_test(backup, G_FILE_TEST_EXISTS));
+
+    /* And back: the key in between is kept beside the first. */
+    g_autoptr(TpmDevice) again = tpm_software_open(fixture->directory, &ecc, NULL);
+    g_autoptr(TpmPublic) third =
+        agent_data_load_ak(fixture->path, again, &ecc, fixture->ek, "id-7", NULL);
+    assert_non_null(third);
+    assert_file_holds(fixture, ".bak", first);
+    assert_file_holds(fixture, ".bak.1", second);
+    assert_file_holds(fixture, "", third);
 }
 
 static void test_damage_never_means_a_new_key(void **state)
 {
     Fixture *fixture = *state;
     g_autoptr(TpmPublic) first =
-        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, "id-7", NULL);
     assert_non_null(first);
     assert_true(g_file_set_contents(fixture->path, "{\"ak_hash_alg\":", -1, NULL));
     g_autoptr(GError) error = NULL;
-    assert_null(agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, &error));
+    assert_null(
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, "id-7", &error));
     assert_true(error->domain == AGENT_DATA_ERROR);
     assert_non_null(strstr(error->message, fixture->path));
     assert_non_null(strstr(error->message, "remove it"));
+    assert_non_null(strstr(error->message, "regdelete -u id-7"));
 }
 
 static void test_foreign_private_part_is_refused(void **state)
 {
     Fixture *fixture = *state;
     g_autoptr(TpmPublic) first =
-        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, NULL);
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, "id-7", NULL);
     assert_non_null(first);
     g_autoptr(SoftwareTpm) stranger = software_tpm_new(&ecc, NULL);
     g_autofree char *text = NULL;
@@ -152,7 +173,8 @@ static void test_foreign_private_part_is_refused(void **state)
     g_autofree char *mixed = agent_data_write(&data);
     assert_true(g_file_set_contents(fixture->path, mixed, -1, NULL));
     g_autoptr(GError) error = NULL;
-    assert_null(agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, &error));
+    assert_null(
+        agent_data_load_ak(fixture->path, fixture->device, &ecc, fixture->ek, "id-7", &error));
     assert_true(error->domain == AGENT_DATA_ERROR);
 }
 
@@ -162,7 +184,7 @@ int main(void)
         cmocka_unit_test(test_format_is_kept),
         cmocka_unit_test(test_damaged_files_are_refused),
         cmocka_unit_test_setup_teardown(test_key_survives_restarts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_algorithm_makes_a_new_key_and_keeps_the_old_file,
+        cmocka_unit_test_setup_teardown(test_other_algorithm_makes_a_new_key_and_keeps_the_old_ones,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_never_means_a_new_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_private_part_is_refused, set_up, tear_down),

@@ -12,6 +12,8 @@
 #include "base/encoding.h"
 #include "base/secret.h"
 
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
 #include <string.h>
 
 static void assert_digest(const TpmTemplate *kind, const char *expected)
@@ -105,7 +107,7 @@ static void test_device_keys(void **state)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         KeyTemplate keys;
         const char *problem = NULL;
-        assert_true(key_template_device_from_words(rows[i].name, "", "", &keys, &problem));
+        assert_true(key_template_device_from_words(rows[i].name, "", "", NULL, &keys, &problem));
         TpmTemplate kind = key_template_device(rows[i].which, &keys);
         assert_digest(&kind, rows[i].digest);
     }
@@ -117,14 +119,52 @@ static void test_manual_device_keys(void **state)
     (void)state;
     KeyTemplate keys;
     const char *problem = NULL;
-    assert_true(key_template_device_from_words("manual", "rsa", "sha384", &keys, &problem));
+    assert_true(key_template_device_from_words("manual", "rsa", "sha384", NULL, &keys, &problem));
     assert_int_equal(keys.bits, 3072);
-    assert_true(key_template_device_from_words("manual", "ecc", "sha512", &keys, &problem));
+    assert_true(key_template_device_from_words("manual", "ecc", "sha512", NULL, &keys, &problem));
     assert_int_equal(keys.bits, 521);
-    assert_false(key_template_device_from_words("manual", "dsa", "sha256", &keys, &problem));
+    assert_false(key_template_device_from_words("manual", "dsa", "sha256", NULL, &keys, &problem));
     assert_non_null(strstr(problem, "iak_idevid_asymmetric_alg"));
-    assert_false(key_template_device_from_words("H-5", "", "", &keys, &problem));
-    assert_non_null(strstr(problem, "iak_idevid_template"));
+    assert_false(key_template_device_from_words("H-5", "", "", NULL, &keys, &problem));
+    assert_non_null(strstr(problem, "H-4"));
+}
+
+static EVP_PKEY *group_key(const char *group)
+{
+    EVP_PKEY *key = EVP_EC_gen(group);
+    assert_non_null(key);
+    return key;
+}
+
+/* The certificate's key decides, by its real curve; another kind of key leaves it to the words. */
+static void test_detected_device_keys(void **state)
+{
+    (void)state;
+    struct {
+        EVP_PKEY *certified;
+        uint16_t type, bits, hash;
+    } rows[] = {
+        {EVP_RSA_gen(2048), TPM_ALG_RSA, 2048, TPM_ALG_SHA256},
+        {group_key("P-256"), TPM_ALG_ECC, 256, TPM_ALG_SHA256},
+        {group_key("P-384"), TPM_ALG_ECC, 384, TPM_ALG_SHA384},
+        {group_key("P-521"), TPM_ALG_ECC, 521, TPM_ALG_SHA512},
+        {group_key("secp256k1"), TPM_ALG_RSA, 3072, TPM_ALG_SHA384},
+        {EVP_RSA_gen(3072), TPM_ALG_RSA, 3072, TPM_ALG_SHA384},
+        {NULL, TPM_ALG_RSA, 3072, TPM_ALG_SHA384},
+    };
+    static const char *const words[] = {"detect", "default", ""};
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        for (size_t word = 0; word < G_N_ELEMENTS(words); word++) {
+            KeyTemplate keys;
+            const char *problem = NULL;
+            assert_true(key_template_device_from_words(words[word], "rsa", "sha384",
+                                                       rows[i].certified, &keys, &problem));
+            assert_int_equal(keys.type, rows[i].type);
+            assert_int_equal(keys.bits, rows[i].bits);
+            assert_int_equal(keys.hash, rows[i].hash);
+        }
+        EVP_PKEY_free(rows[i].certified);
+    }
 }
 
 static void test_words_that_do_not_fit(void **state)
@@ -157,9 +197,9 @@ static void test_words_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_endorsement_keys),      cmocka_unit_test(test_attestation_keys),
-        cmocka_unit_test(test_device_keys),           cmocka_unit_test(test_manual_device_keys),
-        cmocka_unit_test(test_words_that_do_not_fit),
+        cmocka_unit_test(test_endorsement_keys),     cmocka_unit_test(test_attestation_keys),
+        cmocka_unit_test(test_device_keys),          cmocka_unit_test(test_manual_device_keys),
+        cmocka_unit_test(test_detected_device_keys), cmocka_unit_test(test_words_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -303,6 +303,44 @@ static void test_all_problems_are_collected(void **state)
 }
 
 /* Decision D109: whatever exists must be readable and well formed. */
+/* "names must hold uuid", where both are usable. */
+static void check_names(const Config *config, GPtrArray *problems)
+{
+    const char *uuid = config_text(config, NULL, "uuid");
+    const char *const *names = config_list(config, NULL, "names");
+    if (!config_was_refused(config, NULL, "names") && !g_strv_contains(names, uuid))
+        config_add_problem(config, problems, NULL, "uuid", "must be one of names");
+    if (config_int(config, NULL, "port") == 8881)
+        config_add_problem(config, problems, NULL, "password", "must not go with port 8881");
+}
+
+/* A rule between options is judged with the options' own problems, in one run. */
+static void test_rules_between_options(void **state)
+{
+    Place *place = *state;
+    ConfigSchema schema = server;
+    schema.check = check_names;
+    g_autofree char *path = put(place, "etc/keylime/verifier.conf",
+                                "[verifier]\nport = 0\nuuid = c\npassword = hush\n");
+    g_autofree char *expected =
+        g_strdup_printf("%s:2: [verifier] port = '0': must be a whole number from 1 to 65535\n"
+                        "%s:3: [verifier] uuid = 'c': must be one of names\n"
+                        "%s:4: [verifier] password = '(secret)': must not go with port 8881",
+                        path, path, path);
+    g_autoptr(GError) error = NULL;
+    assert_null(load(place, &schema, NULL, &error));
+    assert_string_equal(error->message, expected);
+
+    PUT(place, "etc/keylime/verifier.conf", "[verifier]\nport = 7\nuuid = c\nnames = [\n");
+    g_clear_error(&error);
+    assert_null(load(place, &schema, NULL, &error));
+    assert_null(strstr(error->message, "uuid"));
+
+    PUT(place, "etc/keylime/verifier.conf", "[verifier]\nport = 7\nuuid = a\n");
+    g_autoptr(Config) config = load_good(place, &schema);
+    assert_string_equal(config_text(config, NULL, "uuid"), "a");
+}
+
 static void test_unusable_files(void **state)
 {
     Place *place = *state;
@@ -507,6 +545,7 @@ int main(void)
         TEST(test_environment_beats_files),
         TEST(test_command_line_beats_all),
         TEST(test_all_problems_are_collected),
+        TEST(test_rules_between_options),
         TEST(test_unusable_files),
         TEST(test_unreadable_file),
         TEST(test_unknown_and_dead_options),
