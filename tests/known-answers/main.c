@@ -17,6 +17,7 @@ static const struct {
     const VectorFile *files;
 } kinds[] = {
     {"tpm", tpm_vector_files},
+    {"measured-boot", uefi_vector_files},
 };
 
 static VectorReader reader_of_file(const VectorFile *files, const char *name)
@@ -45,6 +46,7 @@ static bool read_file(const VectorFile *files, const char *folder, const char *n
         printf("%s: %s\n", name, error->message);
         return false;
     }
+    tally->folder = folder;
     tally->file = name;
     unsigned before = tally->passed + tally->failed;
     reader(document, tally);

@@ -70,6 +70,18 @@ GBytes *member_bytes(Json *entry, const char *name)
     return bytes;
 }
 
+GBytes *read_vector_file(Tally *tally, const char *name)
+{
+    g_autofree char *path = g_build_filename(tally->folder, name, NULL);
+    char *content;
+    gsize size;
+    g_autoptr(GError) error = NULL;
+    if (g_file_get_contents(path, &content, &size, &error))
+        return g_bytes_new_take(content, size);
+    expect_text(tally, "file", NULL, error->message);
+    return NULL;
+}
+
 guint64 member_number(Json *entry, const char *name)
 {
     gint64 number;

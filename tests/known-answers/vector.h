@@ -9,7 +9,8 @@
 #include "base/json.h"
 
 typedef struct {
-    const char *file; /* name of the file that is read */
+    const char *folder; /* where the file is, and what it refers to */
+    const char *file;   /* name of the file that is read */
     unsigned passed, failed;
     const char *current; /* name of the open case */
     bool current_failed;
@@ -25,6 +26,7 @@ typedef struct {
 } VectorFile;
 
 extern const VectorFile tpm_vector_files[];
+extern const VectorFile uefi_vector_files[];
 
 /* Opens the case `entry`, named by its member "id" or "note", or else by its position. */
 void case_begin(Tally *tally, Json *entry, size_t position);
@@ -38,6 +40,8 @@ void expect_verdict(Tally *tally, const char *expected, bool accepted, const cha
 /* Hex member; empty bytes when absent. A member that is no hex ends the program: the file is
  * broken. */
 GBytes *member_bytes(Json *entry, const char *name);
+/* Content of a file below the folder, NULL (and the case fails) when it cannot be read. */
+GBytes *read_vector_file(Tally *tally, const char *name);
 /* Number member, also as a text "0x...". 0 when absent. */
 guint64 member_number(Json *entry, const char *name);
 /* expect.strict, or expect.recommended. */

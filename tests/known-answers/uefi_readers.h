@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of one vector of a measured-boot manifest; its form is described in
+ * tests/known-answers/measured-boot/README.md. Each opens and closes cases of its own.
+ */
+#pragma once
+
+#include "vector.h"
+
+/* Whether the log parses, its banks, its number of events, PCRs, aggregates, and JSON view. */
+void check_event_log(Json *vector, Bytes log, Tally *tally);
