@@ -5,13 +5,16 @@
 
 /* One list for every SELECT, so that record_of_row() can count on its order. */
 #define COLUMNS                                                                                    \
-    "agent_id, verifier_id, verifier_ip, verifier_port, ak_tpm, ak_name, tpm_policy, meta_data,"   \
+    "agents.agent_id, verifier_id, verifier_ip, verifier_port, ak_tpm, ak_name, tpm_policy, "      \
+    "meta_data,"                                                                                   \
     " accept_tpm_hash_algs, accept_tpm_encryption_algs, accept_tpm_signing_algs,"                  \
     " ima_sign_verification_keys, mtls_cert, supported_version, created_at, operational_state,"    \
     " accept_attestations, attestation_count, consecutive_failures, last_event_id, next_index,"    \
     " last_received_quote, last_successful_attestation, shown_pending, deadline, told_to_wait,"    \
-    " unanswered_since, unanswered_count, clock_ak_name, clock, reset_count, restart_count,"       \
-    " clock_safe, firmware_version"
+    " unanswered_since, unanswered_count, next_clean_up, clock_ak_name, clock, reset_count,"       \
+    " restart_count, clock_safe, firmware_version"
+
+#define TABLES "agents JOIN enrolments ON enrolments.agent_id = agents.agent_id"
 
 void agent_record_free(AgentRecord *record)
 {
@@ -81,7 +84,8 @@ static AgentRecord *record_of_row(Rows *rows)
     record->told_to_wait = rows_int(rows, 25) != 0;
     record->unanswered_since = rows_int(rows, 26);
     record->unanswered_count = rows_int(rows, 27);
-    read_appraisal_state(rows, 28, &record->appraisal);
+    record->next_clean_up = rows_int(rows, 28);
+    read_appraisal_state(rows, 29, &record->appraisal);
     return record;
 }
 
@@ -89,8 +93,9 @@ bool agent_record_load(Connection *connection, const char *agent_id, AgentRecord
                        GError **error)
 {
     *out = NULL;
-    g_autoptr(Rows) rows = sql_query(
-        connection, error, "SELECT " COLUMNS " FROM agents WHERE agent_id = $1", "t", agent_id);
+    g_autoptr(Rows) rows =
+        sql_query(connection, error,
+                  "SELECT " COLUMNS " FROM " TABLES " WHERE agents.agent_id = $1", "t", agent_id);
     if (!rows)
         return false;
     GError *failure = NULL;
@@ -108,10 +113,10 @@ bool agent_record_load_all(Connection *connection, const char *verifier_id, GPtr
                            GError **error)
 {
     *out = NULL;
-    g_autoptr(Rows) rows = sql_query(
-        connection, error,
-        "SELECT " COLUMNS " FROM agents WHERE $1 = '' OR verifier_id = $1 ORDER BY agent_id", "t",
-        verifier_id ? verifier_id : "");
+    g_autoptr(Rows) rows = sql_query(connection, error,
+                                     "SELECT " COLUMNS " FROM " TABLES
+                                     " WHERE $1 = '' OR verifier_id = $1 ORDER BY agents.agent_id",
+                                     "t", verifier_id ? verifier_id : "");
     if (!rows)
         return false;
     g_autoptr(GPtrArray) records =
@@ -133,21 +138,24 @@ bool agent_record_insert(Connection *connection, const AgentRecord *record, GErr
 {
     Bytes ak_tpm = bytes_of_gbytes(record->ak_tpm);
     Bytes ak_name = bytes_of_gbytes(record->ak_name);
-    return sql_run(
-        connection, error,
-        "INSERT INTO agents (agent_id, verifier_id, verifier_ip, verifier_port, ak_tpm, ak_name,"
-        " tpm_policy, meta_data, accept_tpm_hash_algs, accept_tpm_encryption_algs,"
-        " accept_tpm_signing_algs, ima_sign_verification_keys, mtls_cert, supported_version,"
-        " created_at, operational_state, accept_attestations, attestation_count,"
-        " consecutive_failures, next_index, last_received_quote, last_successful_attestation,"
-        " shown_pending, told_to_wait, pending_noticed, unanswered_since, unanswered_count)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
-        " 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
-        "tttibbttttttttii", record->agent_id, record->verifier_id, record->verifier_ip,
-        record->verifier_port, &ak_tpm, &ak_name, record->tpm_policy, record->meta_data,
-        record->accept_hashes, record->accept_encryption, record->accept_signing, record->ima_keys,
-        record->mtls_cert, record->supported_version, record->created_at,
-        record->operational_state);
+    return sql_run(connection, error,
+                   "INSERT INTO agents (agent_id, verifier_id, ak_name, created_at,"
+                   " operational_state, accept_attestations, attestation_count,"
+                   " consecutive_failures, next_index, last_received_quote,"
+                   " last_successful_attestation, shown_pending, told_to_wait, pending_noticed,"
+                   " unanswered_since, unanswered_count)"
+                   " VALUES ($1, $2, $3, $4, $5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+                   "ttbii", record->agent_id, record->verifier_id, &ak_name, record->created_at,
+                   record->operational_state) &&
+           sql_run(connection, error,
+                   "INSERT INTO enrolments (agent_id, verifier_ip, verifier_port, ak_tpm,"
+                   " tpm_policy, meta_data, accept_tpm_hash_algs, accept_tpm_encryption_algs,"
+                   " accept_tpm_signing_algs, ima_sign_verification_keys, mtls_cert,"
+                   " supported_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                   "ttibtttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
+                   &ak_tpm, record->tpm_policy, record->meta_data, record->accept_hashes,
+                   record->accept_encryption, record->accept_signing, record->ima_keys,
+                   record->mtls_cert, record->supported_version);
 }
 
 bool agent_record_replace(Connection *connection, const AgentRecord *record, bool *found,
@@ -156,17 +164,20 @@ bool agent_record_replace(Connection *connection, const AgentRecord *record, boo
     Bytes ak_tpm = bytes_of_gbytes(record->ak_tpm);
     Bytes ak_name = bytes_of_gbytes(record->ak_name);
     guint64 changed = 0;
-    bool done = sql_change(
-        connection, &changed, error,
-        "UPDATE agents SET verifier_ip = $2, verifier_port = $3, ak_tpm = $4, ak_name = $5,"
-        " tpm_policy = $6, meta_data = $7, accept_tpm_hash_algs = $8,"
-        " accept_tpm_encryption_algs = $9, accept_tpm_signing_algs = $10,"
-        " ima_sign_verification_keys = $11, mtls_cert = $12, supported_version = $13"
-        " WHERE agent_id = $1",
-        "ttibbtttttttt", record->agent_id, record->verifier_ip, record->verifier_port, &ak_tpm,
-        &ak_name, record->tpm_policy, record->meta_data, record->accept_hashes,
-        record->accept_encryption, record->accept_signing, record->ima_keys, record->mtls_cert,
-        record->supported_version);
+    bool done =
+        sql_change(connection, &changed, error,
+                   "UPDATE agents SET ak_name = $2 WHERE agent_id = $1", "tb", record->agent_id,
+                   &ak_name) &&
+        sql_run(connection, error,
+                "UPDATE enrolments SET verifier_ip = $2, verifier_port = $3, ak_tpm = $4,"
+                " tpm_policy = $5, meta_data = $6, accept_tpm_hash_algs = $7,"
+                " accept_tpm_encryption_algs = $8, accept_tpm_signing_algs = $9,"
+                " ima_sign_verification_keys = $10, mtls_cert = $11, supported_version = $12"
+                " WHERE agent_id = $1",
+                "ttibtttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
+                &ak_tpm, record->tpm_policy, record->meta_data, record->accept_hashes,
+                record->accept_encryption, record->accept_signing, record->ima_keys,
+                record->mtls_cert, record->supported_version);
     *found = changed > 0;
     return done;
 }

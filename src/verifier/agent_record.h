@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An enrolled agent as the database holds it (table `agents`), and the words that operators see of
- * it (tenant-and-management-api §5).
+ * An enrolled agent as the database holds it (tables `agents` and `enrolments`), and the words that
+ * operators see of it (tenant-and-management-api §5).
  */
 #pragma once
 
@@ -31,6 +31,7 @@ typedef struct {
     bool told_to_wait;
     Timestamp unanswered_since;
     gint64 unanswered_count;
+    gint64 next_clean_up; /* index of the attestation with which old ones are deleted */
     AppraisalState appraisal;
 } AgentRecord;
 

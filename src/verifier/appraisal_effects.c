@@ -162,7 +162,7 @@ static bool apply(Connection *connection, const Effects *effects, AppraisalResul
         !prolong_token(connection, effects, job, error))
         return false;
     return rearm(connection, effects, job, error) &&
-           history_prune(connection, effects->settings, job->agent_id, job->index, effects->now,
+           history_prune(connection, effects->settings, job->agent, job->index, effects->now,
                          error);
 }
 

@@ -10,6 +10,10 @@
 #include "verifier/database_trouble.h"
 #include "verifier/evidence_message.h"
 
+/* The agent's deadline is moved when less than this part of it is left (verifier/liveness.h): once
+ * in some intervals, and before the sweep would find it. */
+#define DEADLINE_REST 4
+
 /* One PATCH on its way through the steps of submit(). */
 typedef struct {
     const HttpRequest *request;
@@ -89,6 +93,7 @@ static bool store(Connection *connection, gpointer data, GError **error)
     Bytes signature = bytes_of_gbytes(attestation->signature);
     Bytes pcr_blob = bytes_of_gbytes(attestation->pcr_blob);
     Bytes ak_name = bytes_of_gbytes(submission->agent->ak_name);
+    Timestamp limit = verifier_liveness_limit(&submission->verifier->settings);
     guint64 changed = 0;
     submission->lost = false;
     if (!sql_change(connection, &changed, error,
@@ -104,13 +109,13 @@ static bool store(Connection *connection, gpointer data, GError **error)
     if (changed == 0)
         return attestation_lost(&submission->lost, error);
     if (!sql_change(connection, &changed, error,
-                    "UPDATE agents SET last_received_quote = $4, deadline = $5, told_to_wait = 0,"
+                    "UPDATE agents SET last_received_quote = $4, told_to_wait = 0,"
+                    " deadline = CASE WHEN deadline BETWEEN $5 AND $6 THEN deadline ELSE $6 END,"
                     " unanswered_count = 0 WHERE agent_id = $1 AND next_index = $2"
-                    " AND ak_name = $3 AND operational_state <> $6",
-                    "tibiii", submission->agent_id, attestation->index + 1, &ak_name,
-                    submission->now,
-                    submission->now + verifier_liveness_limit(&submission->verifier->settings),
-                    (gint64)AGENT_STATE_STOPPED))
+                    " AND ak_name = $3 AND operational_state <> $7",
+                    "tibiiii", submission->agent_id, attestation->index + 1, &ak_name,
+                    submission->now, submission->now + limit / DEADLINE_REST,
+                    submission->now + limit, (gint64)AGENT_STATE_STOPPED))
         return false;
     return changed > 0 || attestation_lost(&submission->lost, error);
 }

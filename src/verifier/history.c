@@ -2,8 +2,8 @@
 #include "verifier/history.h"
 
 #define DAY (24 * 60 * 60 * TIMESTAMP_SECOND)
-/* Age is looked at less often than number: a day more or less in thirty does not matter. */
-#define AGE_CHECK_EVERY 16
+/* A deletion for each verdict would write pages for one row; so many verdicts share one. */
+#define CLEAN_UP_EVERY 12
 
 /* The rows that stay whatever their number and age. */
 #define EXCEPT_KEPT                                                                                \
@@ -33,14 +33,21 @@ static bool prune_age(Connection *connection, const char *agent_id, gint64 index
                    "tiii", agent_id, index, oldest, (gint64)HISTORY_PRUNE_MAX);
 }
 
-bool history_prune(Connection *connection, const VerifierSettings *settings, const char *agent_id,
-                   gint64 index, Timestamp now, GError **error)
+/* A history that is kept short is kept to the number. */
+static gint64 clean_up_every(gint64 keep)
 {
-    gint64 keep = settings->attestation_history_max;
-    if (keep > 0 && index >= keep && !prune_number(connection, agent_id, index, keep, error))
-        return false;
-    gint64 days = settings->attestation_history_days;
-    if (days == 0 || index % AGE_CHECK_EVERY != 0)
+    return CLAMP(keep / 4, 1, CLEAN_UP_EVERY);
+}
+
+bool history_prune(Connection *connection, const VerifierSettings *settings,
+                   const AgentRecord *agent, gint64 index, Timestamp now, GError **error)
+{
+    if (index < agent->next_clean_up)
         return true;
-    return prune_age(connection, agent_id, index, now - days * DAY, error);
+    gint64 keep = settings->attestation_history_max;
+    return prune_number(connection, agent->agent_id, index, keep, error) &&
+           prune_age(connection, agent->agent_id, index,
+                     now - settings->attestation_history_days * DAY, error) &&
+           sql_run(connection, error, "UPDATE agents SET next_clean_up = $2 WHERE agent_id = $1",
+                   "ti", agent->agent_id, index + clean_up_every(keep));
 }

@@ -69,6 +69,9 @@ static bool is_due(const Sweep *sweep)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
+/* $1 now, $2 limit, $3 SET_BACK. What is from the future came before the clock was set back. */
+#define EVIDENCE_IS_FRESH "(last_received_quote > $1 - $2 AND last_received_quote <= $1 + $3)"
+
 /* Deadlines which passed while nobody could have received evidence start anew (decision D66). A
  * clock that is set forward looks the same. */
 static bool rearm_after_outage(Connection *connection, Sweep *sweep, GError **error)
@@ -77,8 +80,9 @@ static bool rearm_after_outage(Connection *connection, Sweep *sweep, GError **er
         return true;
     guint64 changed = 0;
     bool done = sql_change(connection, &changed, error,
-                           "UPDATE agents SET deadline = $3 WHERE deadline > $1 AND deadline <= $2",
-                           "iii", sweep->beat, sweep->now, sweep->now + sweep->limit);
+                           "UPDATE agents SET deadline = $1 + $2 WHERE deadline > $4"
+                           " AND deadline <= $1 AND NOT " EVIDENCE_IS_FRESH,
+                           "iiii", sweep->now, sweep->limit, SET_BACK, sweep->beat);
     sweep->out->rearmed = (unsigned)changed;
     return done;
 }
@@ -105,11 +109,10 @@ static bool time_out(Connection *connection, Sweep *sweep, GError **error)
     g_autoptr(Rows) rows = sql_query(
         connection, error,
         "UPDATE agents SET accept_attestations = 0, deadline = NULL"
-        " WHERE deadline <= $1 AND (last_received_quote <= $2 OR last_received_quote > $3)"
-        " AND accept_attestations = 1"
+        " WHERE deadline <= $1 AND NOT " EVIDENCE_IS_FRESH " AND accept_attestations = 1"
         " AND NOT EXISTS (SELECT 1 FROM attestations WHERE attestations.agent_id = agents.agent_id"
         " AND stage = 'evaluating_evidence') RETURNING agent_id, last_received_quote",
-        "iii", sweep->now, sweep->now - sweep->limit, sweep->now + SET_BACK);
+        "iii", sweep->now, sweep->limit, SET_BACK);
     double limit = (double)sweep->limit / TIMESTAMP_SECOND;
     GError *failure = NULL;
     while (rows && rows_next(rows, &failure)) {
@@ -125,6 +128,15 @@ static bool time_out(Connection *connection, Sweep *sweep, GError **error)
         g_propagate_error(error, failure);
     sweep->out->timed_out = sweep->silent->len;
     return rows && !failure;
+}
+
+/* Evidence came after the deadline was set: it is the later one. */
+static bool catch_up(Connection *connection, const Sweep *sweep, GError **error)
+{
+    return sql_run(connection, error,
+                   "UPDATE agents SET deadline = last_received_quote + $2"
+                   " WHERE deadline <= $1 AND " EVIDENCE_IS_FRESH,
+                   "iii", sweep->now, sweep->limit, SET_BACK);
 }
 
 /* Never attested: a line after the time-out (contract C112), another after `pending_notice`. */
@@ -168,6 +180,7 @@ static bool act(Connection *connection, gpointer data, GError **error)
     *sweep->out = (LivenessSweep){0};
     if (!rearm_after_outage(connection, sweep, error) ||
         !rearm_after_step_back(connection, sweep, error) || !time_out(connection, sweep, error) ||
+        !catch_up(connection, sweep, error) ||
         !notice_pending(connection, sweep, 0, sweep->limit, error))
         return false;
     if (sweep->settings->pending_notice != 0 &&

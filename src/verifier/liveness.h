@@ -2,6 +2,10 @@
 /*
  * Who has fallen silent: one sweep a second over the deadlines in the database (verifier-push-api
  * §8.2, decisions D64 and D66). Any number of processes may sweep; each change happens once.
+ *
+ * A deadline in the database may lag behind the evidence: moving it at each attestation would write
+ * two more pages of its index. Evidence moves it when little of it is left, the sweep when it has
+ * passed; an agent is silent only when its last evidence is old, too.
  */
 #pragma once
 

@@ -83,6 +83,7 @@ bool management_delete(Verifier *verifier, const char *agent_id, ManagementResul
 {
     static const char *const statements[] = {
         "DELETE FROM attestations WHERE agent_id = $1",
+        "DELETE FROM enrolments WHERE agent_id = $1",
         "DELETE FROM agents WHERE agent_id = $1",
         NULL,
     };

@@ -8,21 +8,13 @@
 #include "verifier/verifier.h"
 
 static const char *const version_1[] = {
-    /* One row for each enrolled agent. */
+    /* One row for each enrolled agent: what attestation changes. A row that changes is written
+     * whole, so what an operator decided is in a table of its own, and what is large belongs there
+     * or with the attestations. */
     "CREATE TABLE agents ("
     " agent_id TEXT PRIMARY KEY,"
     " verifier_id TEXT NOT NULL,"
-    " ip TEXT, port BIGINT," /* NULL in push mode, always (contract C81) */
-    " verifier_ip TEXT, verifier_port BIGINT,"
-    " ak_tpm BYTEA NOT NULL," /* TPM2B_PUBLIC */
     " ak_name BYTEA NOT NULL,"
-    " tpm_policy TEXT NOT NULL," /* JSON text as posted */
-    " meta_data TEXT NOT NULL,"
-    " accept_tpm_hash_algs TEXT NOT NULL," /* JSON arrays of texts */
-    " accept_tpm_encryption_algs TEXT NOT NULL,"
-    " accept_tpm_signing_algs TEXT NOT NULL,"
-    " ima_sign_verification_keys TEXT,"
-    " mtls_cert TEXT, supported_version TEXT,"
     " created_at BIGINT NOT NULL,"
     /* state */
     " operational_state BIGINT NOT NULL,"
@@ -35,7 +27,9 @@ static const char *const version_1[] = {
     " last_successful_attestation BIGINT NOT NULL,"
     " shown_pending BIGINT NOT NULL," /* after reactivate, until the next verdict (decision D82) */
     /* liveness (decisions D64, D66) */
-    " deadline BIGINT,"                 /* NULL = disarmed */
+    /* NULL = disarmed. It may be earlier than what the last evidence earned, never later: the
+     * sweep looks at both (verifier/liveness.h). */
+    " deadline BIGINT,"
     " told_to_wait BIGINT NOT NULL,"    /* 1: the deadline was prolonged since the last evidence */
     " pending_noticed BIGINT NOT NULL," /* 1 after the time-out, 2 after pending_notice */
     /* abandoned challenges (decision D80) */
@@ -45,12 +39,28 @@ static const char *const version_1[] = {
     " clock_safe BIGINT, firmware_version BIGINT,"
     /* what retention keeps beside the newest (decision D81); -1 = none */
     " last_pass_index BIGINT NOT NULL DEFAULT -1,"
-    " failure_run_index BIGINT NOT NULL DEFAULT -1"
+    " failure_run_index BIGINT NOT NULL DEFAULT -1,"
+    " next_clean_up BIGINT NOT NULL DEFAULT 0"
     ")",
     "CREATE INDEX agents_deadline ON agents (deadline) WHERE deadline IS NOT NULL",
     "CREATE INDEX agents_pending ON agents (pending_noticed, created_at)"
     " WHERE last_received_quote = 0",
     "CREATE INDEX agents_verifier ON agents (verifier_id)",
+
+    /* What an operator decides about an agent; one row for each of `agents`. */
+    "CREATE TABLE enrolments ("
+    " agent_id TEXT PRIMARY KEY REFERENCES agents (agent_id) ON DELETE CASCADE,"
+    " ip TEXT, port BIGINT," /* NULL in push mode, always (contract C81) */
+    " verifier_ip TEXT, verifier_port BIGINT,"
+    " ak_tpm BYTEA NOT NULL,"    /* TPM2B_PUBLIC */
+    " tpm_policy TEXT NOT NULL," /* JSON text as posted */
+    " meta_data TEXT NOT NULL,"
+    " accept_tpm_hash_algs TEXT NOT NULL," /* JSON arrays of texts */
+    " accept_tpm_encryption_algs TEXT NOT NULL,"
+    " accept_tpm_signing_algs TEXT NOT NULL,"
+    " ima_sign_verification_keys TEXT,"
+    " mtls_cert TEXT, supported_version TEXT"
+    ")",
 
     "CREATE TABLE attestations ("
     " agent_id TEXT NOT NULL REFERENCES agents (agent_id) ON DELETE CASCADE,"

@@ -131,7 +131,7 @@ static void verdict_on_another_key_is_dropped(void **state)
     StoredEvidence evidence = {0, PCR15, false, timestamp_now(), 1, timestamp_now()};
     machine_store_evidence(machine, AGENT, &evidence);
     g_autoptr(AppraisalResult) result = run_job(machine, 0);
-    machine_run(machine, "UPDATE agents SET ak_name = ak_tpm");
+    machine_run(machine, "UPDATE agents SET ak_name = (SELECT ak_tpm FROM enrolments)");
     apply(machine, result);
     assert_false(result->applied);
     assert_int_equal(machine_number(machine, "SELECT attestation_count FROM agents"), 0);

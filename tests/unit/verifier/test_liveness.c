@@ -59,6 +59,7 @@ static void evidence_in_the_same_moment_counts(void **state)
         "UPDATE agents SET last_received_quote = %" G_GINT64_FORMAT, T0 + 5 * SECOND);
     machine_run(machine, sql);
     assert_int_equal(sweep_at(machine, T0 + 10 * SECOND).timed_out, 0);
+    assert_int_equal(machine_number(machine, "SELECT deadline FROM agents"), T0 + 15 * SECOND);
     assert_int_equal(sweep_at(machine, T0 + 12 * SECOND).timed_out, 0);
     assert_int_equal(sweep_at(machine, T0 + 14 * SECOND).timed_out, 0);
     assert_int_equal(sweep_at(machine, T0 + 15 * SECOND).timed_out, 1);
@@ -114,6 +115,20 @@ static void clocks_may_differ_a_little(void **state)
     assert_int_equal(sweep_at(machine, T0 - 30 * SECOND).rearmed, 0);
     assert_int_equal(machine_number(machine, "SELECT deadline FROM agents"), T0 + 10 * SECOND);
     assert_int_equal(machine_number(machine, "SELECT beaten_at FROM heartbeats"), T0 + 9 * SECOND);
+}
+
+/* The deadline in the database had passed, the one that the evidence earned had not. */
+static void outage_gives_no_time_to_who_has_some(void **state)
+{
+    Machine *machine = *state;
+    enrol_attesting(machine);
+    g_autofree char *sql = g_strdup_printf(
+        "UPDATE agents SET last_received_quote = %" G_GINT64_FORMAT, T0 + 9 * SECOND);
+    machine_run(machine, sql);
+    LivenessSweep sweep = sweep_at(machine, T0 + 16 * SECOND);
+    assert_int_equal(sweep.rearmed, 0);
+    assert_int_equal(sweep.timed_out, 0);
+    assert_int_equal(machine_number(machine, "SELECT deadline FROM agents"), T0 + 19 * SECOND);
 }
 
 static void disarmed_agent_is_left_alone(void **state)
@@ -189,6 +204,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(clock_that_is_set_back_starts_deadlines_anew, machine_setup,
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(clocks_may_differ_a_little, machine_setup,
+                                        machine_teardown),
+        cmocka_unit_test_setup_teardown(outage_gives_no_time_to_who_has_some, machine_setup,
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(disarmed_agent_is_left_alone, machine_setup,
                                         machine_teardown),
