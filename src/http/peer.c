@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <string.h>
 
 void peer_address_text(const struct sockaddr *address, socklen_t size, char out[PEER_TEXT_MAX])
@@ -35,6 +34,23 @@ static bool normalise(const char *text, char out[PEER_TEXT_MAX])
     else
         return false;
     return true;
+}
+
+bool peer_is_address(const char *text)
+{
+    char normal[PEER_TEXT_MAX];
+    return normalise(text, normal);
+}
+
+bool peer_is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return g_ascii_strcasecmp(host, "localhost") == 0;
 }
 
 static bool is_trusted(const char *address, const char *const *trusted_proxies)

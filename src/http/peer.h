@@ -5,6 +5,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #define PEER_TEXT_MAX 64
@@ -12,6 +13,11 @@
 /* Numeric address without port; an IPv4 address in IPv6 form as IPv4. "unknown" for anything else.
  */
 void peer_address_text(const struct sockaddr *address, socklen_t size, char out[PEER_TEXT_MAX]);
+
+/* IPv4 or IPv6, nothing else. */
+bool peer_is_address(const char *text);
+/* An address that only this machine reaches, or its name. */
+bool peer_is_loopback(const char *host);
 
 /*
  * The client's address: `peer` itself unless it is one of the trusted proxies; then the last entry

@@ -10,17 +10,11 @@ typedef enum { EK_CHECK_OFF, EK_CHECK_WARN, EK_CHECK_REQUIRE } EkCheck;
 typedef enum { MALFORMED_IGNORE, MALFORMED_WARN, MALFORMED_REJECT } MalformedAction;
 
 typedef struct {
-    const char *ip;
-    unsigned port, tls_port;             /* 0 = that listener is not opened */
     EkCheck ek_cert_check;               /* decision D19 */
     MalformedAction malformed;           /* decision D22 */
     gint64 identity_tombstone;           /* seconds; 0 = none (decision D18) */
     unsigned register_rate_limit_per_ip; /* a minute; 0 = off (decision D24) */
     char *tpm_cert_store;
-    unsigned io_threads, workers;
-    unsigned database_connections;
-    size_t max_upload_size;
-    unsigned drain_seconds;
 } RegistrarSettings;
 
 extern const ConfigSchema registrar_schema;

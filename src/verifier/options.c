@@ -4,6 +4,8 @@
  * which the example file prints them.
  */
 #include "base/json.h"
+#include "http/service_options.h"
+#include "store/database_options.h"
 #include "verifier/settings.h"
 
 #include <string.h>
@@ -20,21 +22,9 @@ static const char *check_mode(const char *value)
     return "must be push: this verifier serves push mode only; set mode = push";
 }
 
-static const char *check_not_empty(const char *value)
-{
-    return *value ? NULL : "must not be empty";
-}
-
 static const char *check_uuid(const char *value)
 {
     return *value && strlen(value) <= 80 ? NULL : "must be a text of 1 to 80 bytes";
-}
-
-/* Options of plug-ins that this verifier has not got are refused rather than ignored: the operator
- * counts on what they do (decision D117). */
-static const char *check_no_durable_attestation(const char *value)
-{
-    return *value ? "must be empty: durable attestation plug-ins are not provided" : NULL;
 }
 
 static const char *check_no_imports(const char *value)
@@ -44,29 +34,6 @@ static const char *check_no_imports(const char *value)
             return "must be []: measured boot policies as Python modules are not provided";
     }
     return NULL;
-}
-
-static const char *check_pool(const char *value)
-{
-    g_auto(GStrv) parts = g_strsplit(value, ",", -1);
-    const char *allowed = "must be two whole numbers, size and overflow, such as 5,10";
-    if (g_strv_length(parts) != 2)
-        return allowed;
-    for (unsigned i = 0; i < 2; i++) {
-        guint64 number;
-        if (!g_ascii_string_to_unsigned(g_strstrip(parts[i]), 10, i == 0 ? 1 : 0, 10000, &number,
-                                        NULL))
-            return allowed;
-    }
-    return NULL;
-}
-
-/* Whoever trusts every client has no administrators but the whole world (decision D100). */
-static const char *check_client_ca(const char *value)
-{
-    return g_ascii_strcasecmp(value, "all") == 0
-               ? "must be default or a list of files: all would trust anybody's certificate"
-               : NULL;
 }
 
 /* A list of {"event_id": ..., "severity_label": ...} as Python or JSON writes it. */
@@ -91,95 +58,37 @@ static const char *check_severity_policy(const char *value)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static const char *const providers[] = {"simple", NULL};
 static const char *const once_always[] = {"once", "always", NULL};
 static const char *const boot_policies[] = {"accept-all", "reject-all", "example", "hardware",
                                             NULL};
-static const char *const store_formats[] = {"json", "pickle", NULL};
-static const char *const store_encodings[] = {"", "base64", NULL};
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-#define TEXT(name_, default_, help_, ...)                                                          \
-    {                                                                                              \
-        .section = "verifier", .name = name_, .type = OPTION_TEXT, .default_text = default_,       \
-        .help = help_, __VA_ARGS__                                                                 \
-    }
-#define LIST(name_, default_, help_, ...)                                                          \
-    {                                                                                              \
-        .section = "verifier", .name = name_, .type = OPTION_LIST, .default_text = default_,       \
-        .help = help_, __VA_ARGS__                                                                 \
-    }
-#define BOOL(name_, default_, help_, ...)                                                          \
-    {                                                                                              \
-        .section = "verifier", .name = name_, .type = OPTION_BOOL, .default_text = default_,       \
-        .help = help_, __VA_ARGS__                                                                 \
-    }
-#define INT(name_, default_, low_, high_, help_, ...)                                              \
-    {                                                                                              \
-        .section = "verifier", .name = name_, .type = OPTION_INT, .default_text = default_,        \
-        .minimum = low_, .maximum = high_, .help = help_, __VA_ARGS__                              \
-    }
-#define REAL(name_, default_, low_, high_, help_, ...)                                             \
-    {                                                                                              \
-        .section = "verifier", .name = name_, .type = OPTION_REAL, .default_text = default_,       \
-        .minimum = low_, .maximum = high_, .help = help_, __VA_ARGS__                              \
-    }
-#define WORD(name_, default_, words_, help_, ...)                                                  \
-    {                                                                                              \
-        .section = "verifier", .name = name_, .type = OPTION_WORD, .default_text = default_,       \
-        .words = words_, .help = help_, __VA_ARGS__                                                \
-    }
+#define OPTION_SECTION "verifier"
 
 static const Option options[] = {
-    TEXT("version", "2.6", "Version of this file's format; any is read."),
+    SERVICE_VERSION_ROW,
     TEXT("mode", NULL, "Operating mode; push is the only one this verifier has.",
          .check = check_mode),
     TEXT("uuid", "default", "Id of this verifier, stored with each agent that is enrolled here.",
          .check = check_uuid),
-    TEXT("ip", "127.0.0.1", "Address to listen on; 0.0.0.0 or :: for all of the machine.",
-         .check = check_not_empty),
+    SERVICE_IP_ROW,
     INT("port", "8881", 1, 65535, "HTTPS port."),
 
     /* TLS */
     TEXT("tls_dir", "generate",
          "Directory of keys and certificates; generate makes a CA and certificates in cv_ca."),
-    TEXT("server_key", "default", "Private key file; default is server-private.pem in tls_dir."),
-    TEXT("server_key_password", "", "Password of the private key; empty when it has none.",
-         .secret = true),
-    TEXT("server_cert", "default", "Certificate file; default is server-cert.crt in tls_dir."),
-    TEXT("cert_subject_alternative_names", "",
-         "Further names and addresses for a generated certificate, separated by commas."),
-    TEXT("trusted_client_ca", "default",
-         "CAs whose client certificates are believed; default is cv_ca/cacert.crt, else a list.",
-         .check = check_client_ca),
+    SERVICE_TLS_ROWS,
     TEXT("client_key", "default", "Key with which the verifier acts as a client."),
     TEXT("client_key_password", "", "Password of the client key; empty when it has none.",
          .secret = true),
     TEXT("client_cert", "default", "Certificate with which the verifier acts as a client."),
     TEXT("trusted_server_ca", "default", "CAs whose servers the verifier believes as a client."),
-    WORD("authorization_provider", "simple", providers, "How requests are authorised."),
-    LIST(
-        "admin_certificate_names", "['client']",
-        "Common names that count as administrator even without the extended key usage clientAuth."),
-    BOOL("restrict_admin_names", "False",
-         "Count only the names of admin_certificate_names as administrators."),
-    LIST("trusted_proxies", "[]",
-         "Addresses of reverse proxies whose X-Forwarded-For tells a client's address."),
+    SERVICE_ACCESS_ROWS,
 
-    /* database */
-    TEXT("database_url", "sqlite",
-         "sqlite (a file in the working directory), sqlite:///FILE or postgresql://...",
-         .check = check_not_empty, .secret = true),
-    TEXT("database_pool_sz_ovfl", "5,10",
-         "Connections to PostgreSQL: kept ones and further ones under load.", .check = check_pool),
-    BOOL("auto_migrate_db", "True", "Bring the database's tables up to date at start."),
+    DATABASE_ROWS,
 
-    /* server */
-    INT("max_workers", "16", 0, 1024, "Upper limit of I/O threads; 0 is one for each CPU."),
-    INT("max_upload_size", "104857600", 1024, 1099511627776.0, "Largest request body in bytes."),
-    REAL("shutdown_drain_timeout", "10", 0, 3600,
-         "Seconds that requests in progress have to end when the verifier stops."),
+    SERVICE_LIMIT_ROWS("104857600"),
 
     /* attestation */
     REAL("quote_interval", "2", 0.5, 86400,
@@ -232,23 +141,7 @@ static const Option options[] = {
     INT("max_retries", "5", 0, 1000, "Notification tries."),
     REAL("request_timeout", "60.0", 0.1, 86400, "Seconds that a notification may take."),
 
-    /* plug-ins of upstream's durable attestation */
-    TEXT("durable_attestation_import", "", "Python module; none can be loaded.",
-         .check = check_no_durable_attestation),
-    TEXT("persistent_store_url", "", "Part of durable attestation.",
-         .check = check_no_durable_attestation),
-    TEXT("transparency_log_url", "", "Part of durable attestation.",
-         .check = check_no_durable_attestation),
-    TEXT("time_stamp_authority_url", "", "Part of durable attestation.",
-         .check = check_no_durable_attestation),
-    TEXT("time_stamp_authority_certs_path", "", "Part of durable attestation.",
-         .check = check_no_durable_attestation),
-    WORD("persistent_store_format", "json", store_formats, "Part of durable attestation.",
-         .dead = true),
-    WORD("persistent_store_encoding", "", store_encodings, "Part of durable attestation.",
-         .dead = true),
-    TEXT("transparency_log_sign_algo", "sha256", "Part of durable attestation.", .dead = true),
-    TEXT("signed_attributes", "", "Part of durable attestation.", .dead = true),
+    SERVICE_PLUG_IN_ROWS(""),
 
     /* without effect in upstream's push mode, too */
     TEXT("registrar_ip", "127.0.0.1", "Never read: the tenant brings the agent's keys.",

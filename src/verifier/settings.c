@@ -8,8 +8,6 @@
 
 /* verification_timeout = 0 (decision D68). */
 #define DEFAULT_VERIFICATION_SECONDS 60
-/* A handler blocks on its database connection while others can work: more threads than CPUs. */
-#define WORKERS_PER_IO_THREAD 4
 
 /* Options of upstream's files whose work this version does not do. Said once each, never silently.
  */
@@ -47,23 +45,6 @@ static unsigned number_of(const Config *config, const char *name)
     return (unsigned)config_int(config, NULL, name);
 }
 
-/* max_workers caps one I/O thread for each CPU; 0 is no cap (configuration-and-operations §3.1). */
-static unsigned io_threads_of(const Config *config)
-{
-    unsigned cap = number_of(config, "max_workers");
-    unsigned processors = g_get_num_processors();
-    return cap > 0 && cap < processors ? cap : processors;
-}
-
-static unsigned connections_of(const Config *config)
-{
-    g_auto(GStrv) parts = g_strsplit(config_text(config, NULL, "database_pool_sz_ovfl"), ",", 2);
-    guint64 sum = 0;
-    for (unsigned i = 0; parts[i]; i++)
-        sum += g_ascii_strtoull(parts[i], NULL, 10);
-    return (unsigned)sum;
-}
-
 void verifier_settings_read(const Config *config, VerifierSettings *out)
 {
     *out = (VerifierSettings){
@@ -87,14 +68,8 @@ void verifier_settings_read(const Config *config, VerifierSettings *out)
         .attestation_history_max = number_of(config, "attestation_history_max"),
         .attestation_history_days = number_of(config, "attestation_history_days"),
         .pending_notice = seconds_of(config, "pending_notice"),
-        .max_upload_size = (size_t)config_int(config, NULL, "max_upload_size"),
-        .io_threads = io_threads_of(config),
-        .database_connections = connections_of(config),
-        .shutdown_drain_timeout =
-            (unsigned)ceil(config_real(config, NULL, "shutdown_drain_timeout")),
         .public_verify_endpoints = config_bool(config, NULL, "public_verify_endpoints"),
     };
-    out->workers = out->io_threads * WORKERS_PER_IO_THREAD;
     if (out->verification_timeout == 0)
         out->verification_timeout = DEFAULT_VERIFICATION_SECONDS * TIMESTAMP_SECOND;
 }

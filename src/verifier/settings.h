@@ -9,7 +9,7 @@
 
 typedef struct {
     const char *uuid; /* id stored with each agent */
-    const char *ip;
+    const char *ip;   /* for enrolments that name no address of the verifier */
     unsigned port;
     Timestamp quote_interval; /* microseconds; 0.5 s ... 86400 s */
     Timestamp challenge_lifetime;
@@ -23,11 +23,6 @@ typedef struct {
     unsigned rate_limit_per_agent, rate_window_agent;
     unsigned attestation_history_max, attestation_history_days;
     Timestamp pending_notice; /* 0 = off */
-    size_t max_upload_size;
-    unsigned io_threads;             /* event loops of the HTTP server */
-    unsigned workers;                /* threads that run handlers */
-    unsigned database_connections;   /* ceiling, PostgreSQL */
-    unsigned shutdown_drain_timeout; /* seconds */
     bool public_verify_endpoints;
 } VerifierSettings;
 
