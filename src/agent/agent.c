@@ -23,7 +23,7 @@
 void agent_open_logs(Agent *agent)
 {
     agent->ima_log = measurement_list_open(agent->settings->ima_log_path);
-    uefi_log_read(agent->settings->uefi_log_path, &agent->uefi_log);
+    firmware_log_read(agent->settings->uefi_log_path, &agent->uefi_log);
 }
 
 bool agent_open(Agent *agent, GError **error)
@@ -52,7 +52,7 @@ void agent_close(Agent *agent)
     status_report_clear(&agent->report);
     attester_close(&agent->attester);
     g_clear_pointer(&agent->ima_log, measurement_list_free);
-    uefi_log_clear(&agent->uefi_log);
+    firmware_log_clear(&agent->uefi_log);
     peer_close(&agent->verifier);
     peer_close(&agent->registrar);
     g_clear_pointer(&agent->id, g_free);

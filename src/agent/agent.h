@@ -14,7 +14,7 @@ typedef struct {
     Waiter *waiter;
     Peer verifier, registrar;
     MeasurementList *ima_log;
-    UefiLog uefi_log;
+    FirmwareLog uefi_log;
     Attester attester;
     char *id;
     Attestation attestation;

@@ -5,16 +5,16 @@
  */
 #pragma once
 
+#include "agent/firmware_log.h"
 #include "agent/measurement_list.h"
 #include "agent/message_attestation.h"
 #include "agent/session.h"
-#include "agent/uefi_log.h"
 
 typedef struct {
     Peer *verifier;
     Attester *attester;
     MeasurementList *ima_log;
-    const UefiLog *uefi_log;
+    const FirmwareLog *uefi_log;
     const AgentSettings *settings;
     const char *agent_id;
     char *boot_time;

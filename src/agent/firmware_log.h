@@ -8,15 +8,13 @@
 
 #include "base/bytes.h"
 
-/* Larger ones are refused by verifiers too (decision D58). */
-#define UEFI_LOG_MAX_SIZE ((size_t)16 * 1024 * 1024)
-
 typedef struct {
     GBytes *bytes;  /* NULL = there is none */
     guint64 events; /* after the header; 0 when the log cannot be parsed */
-} UefiLog;
+} FirmwareLog;
 
-/* Whatever stands in the way is a WARNING, and the log is not offered then. */
-void uefi_log_read(const char *path, UefiLog *out);
-void uefi_log_clear(UefiLog *log);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(UefiLog, uefi_log_clear)
+/* A log of more than UEFI_LOG_MAX_SIZE is none: no verifier takes it (decision D58). Whatever
+ * stands in the way is a WARNING, and the log is not offered then. */
+void firmware_log_read(const char *path, FirmwareLog *out);
+void firmware_log_clear(FirmwareLog *log);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(FirmwareLog, firmware_log_clear)

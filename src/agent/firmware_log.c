@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define LOG_NAME "keylime.agent.logs"
 
-#include "agent/uefi_log.h"
+#include "agent/firmware_log.h"
 
 #include "base/log.h"
+#include "evidence/uefi/event_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,20 +35,35 @@ static GBytes *read_whole(const char *path, const char **problem)
     return *problem ? NULL : g_byte_array_free_to_bytes(g_steal_pointer(&content));
 }
 
-void uefi_log_read(const char *path, UefiLog *out)
+/* For the verifier's information only: a log that cannot be parsed here is the verifier's to judge.
+ */
+static guint64 count_events(const char *path, Bytes bytes)
+{
+    const UefiLogRules rules = UEFI_LOG_RULES_UPSTREAM;
+    g_autoptr(GError) error = NULL;
+    UefiLog log;
+    if (uefi_log_parse(bytes, &rules, &log, &error))
+        return log.event_count;
+    log_warning("The measured boot log %s cannot be parsed and is sent as it is: %s", path,
+                error->message);
+    return 0;
+}
+
+void firmware_log_read(const char *path, FirmwareLog *out)
 {
     const char *problem;
-    *out = (UefiLog){.bytes = read_whole(path, &problem)};
+    *out = (FirmwareLog){.bytes = read_whole(path, &problem)};
     if (!out->bytes) {
         log_warning("Measured boot log not available: %s: %s; UEFI evidence is not offered", path,
                     problem);
         return;
     }
+    out->events = count_events(path, bytes_of_gbytes(out->bytes));
     log_info("Opened and cached measured boot log: %s (%" G_GSIZE_FORMAT " bytes)", path,
              g_bytes_get_size(out->bytes));
 }
 
-void uefi_log_clear(UefiLog *log)
+void firmware_log_clear(FirmwareLog *log)
 {
     g_clear_pointer(&log->bytes, g_bytes_unref);
     log->events = 0;
