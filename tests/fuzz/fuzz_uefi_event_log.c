@@ -4,8 +4,10 @@
  * the laxer ones accept too; a log that passed is walked to its last byte, and every structure in
  * it can be read.
  */
+#include "base/json.h"
+#include "evidence/uefi/data_digest.h"
 #include "evidence/uefi/event_data.h"
-#include "evidence/uefi/replay.h"
+#include "evidence/uefi/json_view.h"
 #include "evidence/uefi/variable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,6 +23,7 @@ static void check_walk(const UefiLog *log)
         g_assert(event.offset == end && event.number == ++count);
         g_assert(!uefi_event_is_variable(event.type) || uefi_variable_parse(event.data, &variable));
         g_assert(!uefi_event_is_image(event.type) || uefi_image_load_parse(event.data, &image));
+        uefi_data_binding(&event, TPM_ALG_SHA256);
         end = cursor.offset;
     }
     g_assert(count == log->event_count && end == log->bytes.size);
@@ -36,8 +39,10 @@ static bool run(Bytes bytes, const UefiLogRules *rules)
         return false;
     check_walk(&log);
     g_autofree UefiReplay *replay = uefi_replay(&log);
-    uint8_t aggregates[UEFI_MAX_BOOT_AGGREGATES][TPM_MAX_DIGEST];
-    uefi_boot_aggregates(replay, TPM_ALG_SHA256, aggregates);
+    /* JSON of whatever a log says is well-formed. */
+    g_autofree char *view = uefi_json_view(&log, replay);
+    g_autoptr(Json) parsed = json_parse(bytes_of_text(view), NULL);
+    g_assert(parsed);
     return true;
 }
 
