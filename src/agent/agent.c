@@ -12,9 +12,8 @@
 
 #include <systemd/sd-daemon.h>
 
-/* Register again after this many answers "not enrolled" in a row, at most once in so long (D90). */
+/* Register again after this many answers "not enrolled" in a row (D90). */
 #define NOT_ENROLLED_LIMIT 3
-#define REGISTRATION_SPACING_US (300 * G_TIME_SPAN_SECOND)
 /* Rounds of 403 before the agent gives up (decision D93). */
 #define FORBIDDEN_LIMIT 10
 /* Intervals that a lost TPM may stay away (contract C115b). */
@@ -119,10 +118,12 @@ static Event register_agent(Agent *agent)
     return EVENT_DONE;
 }
 
+/* Not more often than the longest delay between two tries: by default D90's 300 s. */
 static bool may_register_again(const Agent *agent)
 {
+    gint64 since = g_get_monotonic_time() - agent->last_registration;
     return agent->not_enrolled_in_row >= NOT_ENROLLED_LIMIT &&
-           g_get_monotonic_time() - agent->last_registration > REGISTRATION_SPACING_US;
+           since > agent->settings->backoff.cap_ms * 1000;
 }
 
 static Event attestation_failed(Agent *agent)

@@ -195,29 +195,31 @@ static GBytes *sized_public(GBytes *tpmt)
     return g_byte_array_free_to_bytes(g_steal_pointer(&out));
 }
 
-/* Opens a persistent key or makes it from its template. Persistent ones need no flush. */
+/* Opens a persistent key or makes it from its template; `key` is cleared by the caller. */
 static bool open_device_key(EsysDevice *device, DeviceKey which,
-                            const DeviceIdentitySettings *settings, EsysTransient *created,
-                            ESYS_TR *handle, GBytes **public, GError **error)
+                            const DeviceIdentitySettings *settings, EsysTransient *key,
+                            GBytes **public, GError **error)
 {
     uint32_t persistent = which == DEVICE_KEY_IAK ? settings->iak_handle : settings->idevid_handle;
     g_autoptr(GBytes) tpmt = NULL;
     if (persistent) {
         ESYS_AUTO TPM2B_PUBLIC *area = NULL;
         TSS2_RC rc = Esys_TR_FromTPMPublic(device->esys, persistent, ESYS_TR_NONE, ESYS_TR_NONE,
-                                           ESYS_TR_NONE, handle);
+                                           ESYS_TR_NONE, &key->handle);
+        if (rc != TSS2_RC_SUCCESS)
+            key->handle = ESYS_TR_NONE;
+        key->persistent = true;
         if (rc == TSS2_RC_SUCCESS)
-            rc = Esys_ReadPublic(device->esys, *handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                 &area, NULL, NULL);
+            rc = Esys_ReadPublic(device->esys, key->handle, ESYS_TR_NONE, ESYS_TR_NONE,
+                                 ESYS_TR_NONE, &area, NULL, NULL);
         if (!esys_check(rc, "opening the key of iak_handle or idevid_handle", error))
             return false;
         tpmt = esys_public_area(&area->publicArea);
     } else {
         TpmTemplate kind = key_template_device(which, &settings->key);
         g_autoptr(GBytes) template = tpm_template_to_tpmt(&kind);
-        if (!esys_create_primary(device, bytes_of_gbytes(template), &created->handle, &tpmt, error))
+        if (!esys_create_primary(device, bytes_of_gbytes(template), &key->handle, &tpmt, error))
             return false;
-        *handle = created->handle;
     }
     if (!tpmt) {
         g_set_error_literal(error, TPM_DEVICE_ERROR, TPM_DEVICE_ERROR_UNSUITABLE,
@@ -249,9 +251,8 @@ static bool set_key_password(EsysDevice *device, ESYS_TR handle, GBytes *passwor
 static bool read_idevid(EsysDevice *device, const DeviceIdentitySettings *settings, GBytes **public,
                         GError **error)
 {
-    g_auto(EsysTransient) created = {device, ESYS_TR_NONE};
-    ESYS_TR handle = ESYS_TR_NONE;
-    return open_device_key(device, DEVICE_KEY_IDEVID, settings, &created, &handle, public, error);
+    g_auto(EsysTransient) idevid = {device, ESYS_TR_NONE};
+    return open_device_key(device, DEVICE_KEY_IDEVID, settings, &idevid, public, error);
 }
 
 bool esys_identity(TpmDevice *device, const DeviceIdentitySettings *settings, Bytes qualifying,
@@ -259,11 +260,9 @@ bool esys_identity(TpmDevice *device, const DeviceIdentitySettings *settings, By
 {
     EsysDevice *self = esys_device(device);
     esys_ek_release(device); /* AK and one identity key: within three transient objects */
-    g_auto(EsysTransient) created = {self, ESYS_TR_NONE};
-    ESYS_TR iak = ESYS_TR_NONE;
+    g_auto(EsysTransient) iak = {self, ESYS_TR_NONE};
     return read_idevid(self, settings, &out->idevid_public, error) &&
-           open_device_key(self, DEVICE_KEY_IAK, settings, &created, &iak, &out->iak_public,
-                           error) &&
-           set_key_password(self, iak, settings->iak_password, error) &&
-           certify_with(self, iak, qualifying, &out->attest, &out->signature, error);
+           open_device_key(self, DEVICE_KEY_IAK, settings, &iak, &out->iak_public, error) &&
+           set_key_password(self, iak.handle, settings->iak_password, error) &&
+           certify_with(self, iak.handle, qualifying, &out->attest, &out->signature, error);
 }

@@ -25,7 +25,11 @@ void esys_free(void *pointer)
 
 void esys_transient_clear(EsysTransient *transient)
 {
-    if (transient->handle != ESYS_TR_NONE && transient->device->esys)
+    if (transient->handle == ESYS_TR_NONE || !transient->device->esys)
+        return;
+    if (transient->persistent)
+        (void)Esys_TR_Close(transient->device->esys, &transient->handle);
+    else
         (void)Esys_FlushContext(transient->device->esys, transient->handle);
     transient->handle = ESYS_TR_NONE;
 }

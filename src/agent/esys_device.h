@@ -32,10 +32,11 @@ bool esys_connection_open(EsysDevice *device, GError **error);
 void esys_connection_close(EsysDevice *device);
 /* False with `what` and the response code in words; a broken transport is told from a refusal. */
 bool esys_check(TSS2_RC rc, const char *what, GError **error);
-/* A handle that is flushed when it leaves scope. */
+/* A handle that is flushed when it leaves scope; a persistent object's is only forgotten. */
 typedef struct {
     EsysDevice *device;
     ESYS_TR handle;
+    bool persistent;
 } EsysTransient;
 void esys_transient_clear(EsysTransient *transient);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EsysTransient, esys_transient_clear)

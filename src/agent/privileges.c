@@ -24,6 +24,15 @@ void privileges_restrict(void)
     (void)setrlimit(RLIMIT_CORE, &none); /* tokens and credentials are in memory */
 }
 
+/* What root could regain by running a file with capabilities; best effort, for no_new_privs and the
+ * other user hold without it. */
+static void drop_capabilities(void)
+{
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;)
+        capability++;
+}
+
 static bool fail(GError **error, const char *run_as, const char *what, const char *remedy)
 {
     g_set_error(error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED, "[agent] run_as = '%s': %s; %s", run_as,
@@ -37,6 +46,7 @@ static bool become(const char *run_as, const struct passwd *user, const struct g
     g_autofree char *name = g_strdup(user->pw_name);
     uid_t uid = user->pw_uid;
     gid_t gid = group->gr_gid;
+    drop_capabilities();
     bool done = initgroups(name, gid) == 0 && setresgid(gid, gid, gid) == 0 &&
                 setresuid(uid, uid, uid) == 0;
     if (!done)

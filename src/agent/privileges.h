@@ -11,8 +11,9 @@
 void privileges_restrict(void);
 
 /*
- * As root: become the user and group of `run_as` ("user:group"; NULL = keylime:tss), with the
- * user's supplementary groups, and prove that there is no way back; "" stays root with a warning.
- * Not as root: `run_as` is ignored with a WARNING. False: G_SPAWN_ERROR with the remedy.
+ * As root: give up the bounding and ambient capabilities and become the user and group of `run_as`
+ * ("user:group"; NULL = keylime:tss), with the user's supplementary groups, and prove that there is
+ * no way back; "" stays root with a warning. Not as root: `run_as` is ignored with a WARNING.
+ * False: G_SPAWN_ERROR with the remedy.
  */
 bool privileges_drop(const char *run_as, GError **error);

@@ -10,7 +10,7 @@
 typedef enum {
     PROTOCOL_ERROR_REFUSED,      /* an answer that waiting may mend */
     PROTOCOL_ERROR_UNAUTHORISED, /* 401: the token does not count any more */
-    PROTOCOL_ERROR_NOT_ENROLLED, /* 404 of the verifier */
+    PROTOCOL_ERROR_NOT_ENROLLED, /* 404 of the verifier, or a proof that it does not take */
     PROTOCOL_ERROR_FORBIDDEN,    /* 403 of the registrar: another identity holds this id */
 } ProtocolError;
 GQuark protocol_error_quark(void);

@@ -95,7 +95,7 @@ static char *take_result(const HttpAnswer *answer, const char *agent_id, GError 
         return token;
     secret_free_text(token);
     log_warning("Authentication failed with evaluation: %s", evaluation);
-    g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_REFUSED,
+    g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_NOT_ENROLLED,
                 "Authentication failed with evaluation: %s; " NOT_ENROLLED, evaluation, agent_id,
                 agent_id);
     return NULL;

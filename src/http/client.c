@@ -184,6 +184,18 @@ static void set_transport(HttpClient *client)
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, client);
 }
 
+/*
+ * libcurl reads the variables of proxies itself, but for the upper-case one of plain HTTP, which a
+ * gateway's caller could set; these programs are no gateway (push-agent §3.2). NO_PROXY holds all
+ * the same.
+ */
+static void set_proxy(CURL *easy, const char *url)
+{
+    const char *proxy = g_getenv("HTTP_PROXY");
+    if (proxy && *proxy && !g_getenv("http_proxy") && g_str_has_prefix(url, "http:"))
+        curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+}
+
 /* libcurl would name a content type of its own for a body without one. */
 static struct curl_slist *header_list(const char *const *headers)
 {
@@ -357,6 +369,7 @@ HttpAnswer *http_client_send(HttpClient *client, const char *method, const char 
     set_tls(client);
     struct curl_slist *list = header_list(headers);
     set_request(client, method, url, list, body);
+    set_proxy(client->easy, url);
     AnswerReader *reader = answer_reader_new(client->easy, client->max_answer);
 
     CURLcode code = CURLE_OK;

@@ -126,10 +126,11 @@ static bool confirm(Tenant *tenant, const char *words, GError **error)
             server_send(tenant->verifier, "GET", NULL, path, NULL, error);
         if (!answer)
             return false;
-        if (answer->code == 200) {
+        Json *record = server_results(answer);
+        if (answer->code == 200 && record) {
             g_autoptr(Json) by_id = json_object_new_object();
-            json_object_object_del(server_results(answer), "operational_state");
-            json_add(by_id, tenant->agent_id, json_object_get(server_results(answer)));
+            json_object_object_del(record, "operational_state");
+            json_add(by_id, tenant->agent_id, json_object_get(record));
             g_autofree char *heading =
                 g_strdup_printf("Agent Info from %s:", server_words(tenant->verifier));
             tenant_print(tenant, heading, by_id);

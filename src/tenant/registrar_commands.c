@@ -105,9 +105,9 @@ bool tenant_reglist(Tenant *tenant, GError **error)
         server_send(tenant->registrar, "GET", NULL, "/agents/", NULL, error);
     if (!answer)
         return false;
-    if (answer->status != 200)
-        return tenant_fail(error, "%s refused the list: %u %s", server_words(tenant->registrar),
-                           answer->status, answer->text);
+    if (answer->status != 200 || !server_results(answer))
+        return tenant_fail(error, "%s gave no list: %u %s", server_words(tenant->registrar),
+                           answer->status, *answer->text ? answer->text : answer->raw);
     g_autofree char *text = json_to_python_text(answer->body);
     g_autofree char *retrieved =
         g_strdup_printf("From registrar %s port %s retrieved %s", server_host(tenant->registrar),

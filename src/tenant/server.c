@@ -167,7 +167,7 @@ ServerAnswer *server_send(Server *server, const char *method, const char *versio
     Bytes raw = bytes_of_gbytes(http->body);
     answer->status = http->status;
     answer->body = http_answer_json(http);
-    answer->raw = g_utf8_make_valid((const char *)raw.data, (gssize)raw.size);
+    answer->raw = g_utf8_make_valid(raw.size > 0 ? (const char *)raw.data : "", (gssize)raw.size);
     answer->text = g_strdup(answer_text(answer->body));
     if (!json_member_int(answer->body, "code", false, &answer->code))
         answer->code = http->status;
@@ -176,5 +176,5 @@ ServerAnswer *server_send(Server *server, const char *method, const char *versio
 
 Json *server_results(const ServerAnswer *answer)
 {
-    return json_member(answer->body, "results");
+    return json_member_of_type(answer->body, "results", json_type_object);
 }

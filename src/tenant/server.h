@@ -43,5 +43,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ServerAnswer, server_answer_free)
  */
 ServerAnswer *server_send(Server *server, const char *method, const char *version, const char *path,
                           Json *body, GError **error);
-/* Member `results` of the body; borrowed, NULL when absent. */
+/* Member `results` of the body, an object; borrowed, NULL when it is absent or anything else. */
 Json *server_results(const ServerAnswer *answer);

@@ -22,9 +22,12 @@ static const char *const operational_states[] = {
 };
 
 /* The record as people read it: state by name; left out where --push-model says that it means
- * nothing. `null_text` stands for a state of null. New reference. */
+ * nothing. `null_text` stands for a state of null. What is no record is left as it is. New
+ * reference. */
 static Json *readable_record(Json *record, bool without_state, const char *null_text)
 {
+    if (!json_object_is_type(record, json_type_object))
+        return json_object_get(record);
     Json *readable = json_object_new_object();
     json_object_object_foreach (record, name, value) {
         if (g_strcmp0(name, "operational_state") != 0) {
@@ -75,7 +78,7 @@ bool tenant_cvstatus(Tenant *tenant, GError **error)
         return tenant_fail(error, "Agent %s does not exist on %s.", tenant->agent_id,
                            server_words(tenant->verifier));
     }
-    if (answer->status != 200)
+    if (answer->status != 200 || !server_results(answer))
         return fail_answer(tenant, "status of the agent", answer, error);
     print_record(tenant, server_results(answer));
     explain_status(tenant->verifier, tenant->agent_id, server_results(answer));
@@ -90,7 +93,7 @@ bool tenant_cvlist(Tenant *tenant, GError **error)
     g_autoptr(ServerAnswer) answer = server_send(tenant->verifier, "GET", NULL, path, NULL, error);
     if (!answer)
         return false;
-    if (answer->status != 200)
+    if (answer->status != 200 || !server_results(answer))
         return fail_answer(tenant, "list of agents", answer, error);
     g_autofree char *text = python_repr(answer->body);
     g_autofree char *retrieved =
@@ -111,7 +114,7 @@ bool tenant_bulkinfo(Tenant *tenant, GError **error)
     g_autoptr(ServerAnswer) answer = server_send(tenant->verifier, "GET", NULL, path, NULL, error);
     if (!answer)
         return false;
-    if (answer->status != 200 || !json_object_is_type(server_results(answer), json_type_object))
+    if (answer->status != 200 || !server_results(answer))
         return fail_answer(tenant, "records of all agents", answer, error);
     g_autoptr(Json) readable = json_object_new_object();
     json_object_object_foreach (server_results(answer), id, record)
@@ -130,10 +133,10 @@ static bool look_first(Tenant *tenant, bool *absent, GError **error)
     if (!answer)
         return false;
     *absent = answer->status == 404;
-    if (answer->status == 200)
+    bool found = answer->status == 200 && server_results(answer);
+    if (found)
         print_record(tenant, server_results(answer));
-    return *absent || answer->status == 200 ||
-           fail_answer(tenant, "record of the agent", answer, error);
+    return *absent || found || fail_answer(tenant, "record of the agent", answer, error);
 }
 
 bool tenant_reactivate(Tenant *tenant, GError **error)

@@ -211,7 +211,8 @@ def test_privileges_are_dropped(stage, request):
     status = dict(
         line.split(":", 1) for line in open(f"/proc/{agent.pid}/status").read().splitlines())
     assert status["Uid"].split()[0] != "0" and len(set(status["Uid"].split())) == 1
-    assert int(status["CapEff"], 16) == 0 and int(status["CapPrm"], 16) == 0
+    for kind in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"):
+        assert int(status[kind], 16) == 0, kind
     assert status["NoNewPrivs"].strip() == "1" and status["Umask"].strip() == "0077"
 
 

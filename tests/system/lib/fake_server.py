@@ -67,6 +67,8 @@ class Request:
         self.path = handler.path
         self.headers = handler.headers
         self.body = body
+        certificate_of = getattr(handler.connection, "getpeercert", None)
+        self.peer_certificate = certificate_of(binary_form=True) if certificate_of else None
 
     @property
     def json(self):

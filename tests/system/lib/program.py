@@ -72,7 +72,8 @@ class Program:
         self.name = name
         self.log_path = pathlib.Path(log_path)
         self.log = open(self.log_path, "ab")
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("KEYLIME_", "TCTI"))}
+        foreign = ("KEYLIME_", "TCTI", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+        clean = {k: v for k, v in os.environ.items() if not k.upper().startswith(foreign)}
         self.process = subprocess.Popen(
             [str(part) for part in command],
             env={**clean, **env},

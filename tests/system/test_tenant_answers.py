@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""keylime_tenant before servers that answer what a test says: odd answers, slow ones, none, and through a
+proxy (contract C110, U7, U12, U17)."""
+import time
+
+import pytest
+
+from lib.fake_server import Authority, FakeServer
+from lib.network import SilentPort, WebProxy
+from lib.program import free_port
+
+AGENT = "7e57ed00-0000-4000-8000-00000000beef"
+
+
+class Server(FakeServer):
+    """`replace` maps a method to an answer or a function of the request; GET /version is apart."""
+
+    def __init__(self, authority):
+        self.replace = {}
+        super().__init__(self._answer, authority)
+
+    def _answer(self, request):
+        if request.path == "/version":
+            return self.replace.get("version", (410, {}, {"code": 410, "status": "Gone", "results": {}}))
+        answer = self.replace.get(request.method)
+        return answer(request) if callable(answer) else answer
+
+
+class Scene:
+    """A verifier and a registrar of one authority, and a tenant that trusts it."""
+
+    def __init__(self, deployment, directory):
+        self.deployment = deployment
+        self.authority = Authority(directory / "authority", hosts=("localhost", "127.0.0.1"))
+        self.verifier = Server(self.authority)
+        self.registrar = Server(self.authority)
+        deployment.env.update(
+            KEYLIME_TENANT_CLIENT_CERT=str(self.authority.chain_path),
+            KEYLIME_TENANT_CLIENT_KEY=str(self.authority.chain_path),
+            KEYLIME_TENANT_TRUSTED_SERVER_CA=f"['{self.authority.certificate_path}']",
+            KEYLIME_TENANT_VERIFIER_PORT=str(self.verifier.port),
+            KEYLIME_TENANT_REGISTRAR_PORT=str(self.registrar.port),
+            KEYLIME_TENANT_REQUIRE_EK_CERT="False",
+            KEYLIME_TENANT_RETRY_INTERVAL="0", KEYLIME_TENANT_MAX_RETRIES="1",
+        )
+
+    def tenant(self, *arguments, env=None):
+        return self.deployment.tenant(*arguments, "-u", AGENT, env=env)
+
+    def stop(self):
+        self.verifier.stop()
+        self.registrar.stop()
+
+
+@pytest.fixture
+def scene(deployment, tmp_path):
+    made = Scene(deployment, tmp_path)
+    yield made
+    made.stop()
+
+
+def errors(done):
+    return [line for line in done.stdout.splitlines() if " - ERROR - " in line]
+
+
+# --- odd answers -----------------------------------------------------------------------------------
+
+BODIES = [
+    b"", b"<html>", b"[]", b"7", b"null", b"{}", b'{"code": 200}', b'{"code": 200, "results": null}',
+    b'{"code": 200, "results": []}', b'{"code": 200, "results": "x"}', b'{"code": 200, "results": 7}',
+    b'{"code": "200", "status": 7, "results": {}}', b'{"results": {"uuids": 7}}', b'{"errors": [7]}',
+    b'{"code": 200, "results": {"' + AGENT.encode() + b'": 7, "operational_state": [], "ip": {}}}',
+    b'{"code": 200, "results": {"attestation_status": "FAIL", "last_received_quote": "x"}}',
+    b'{"code": 200, "results": {"aik_tpm": 7, "regcount": "x", "ek_tpm": [], "ip": 7, "port": "x"}}',
+    b'{"code": 200, "results": {"aik_tpm": "AAAA", "regcount": 1, "ek_tpm": "AAAA", "ip": null, "port": null}}',
+    b'{"code": 200, "results": ' + b"[" * 50 + b"]" * 50 + b"}", b'{"code": 200, "status": "\xff"}',
+]
+
+
+@pytest.mark.parametrize("command", [
+    "add", "update", "delete", "reactivate", "cvstatus", "regstatus", "status", "cvlist", "bulkinfo",
+    "reglist", "regdelete"])
+def test_odd_answers(scene, command):
+    """U7: whatever a server answers, the tenant ends with 0 or 1, and with a cause where it is 1."""
+    for status, bodies in ((200, BODIES), (404, BODIES[:6]), (500, BODIES[:3])):
+        for body in bodies:
+            for server in (scene.verifier, scene.registrar):
+                for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                    server.replace[method] = (status, {}, body)
+            done = scene.tenant("-c", command, "--push-model")
+            assert done.returncode in (0, 1), (body, done.stdout, done.stderr)
+            assert done.stderr == "", (body, done.stderr)
+            assert done.returncode == 0 or errors(done), (body, done.stdout)
+
+
+# --- slow servers, and none ------------------------------------------------------------------------
+
+
+def test_the_tenant_says_whom_it_waits_for(scene):
+    """U12: an answer that takes longer than two seconds is announced, with the server."""
+    def slow(request):
+        time.sleep(2.6)
+        return 200, {}, {"code": 200, "status": "Success", "results": {"uuids": []}}
+
+    scene.verifier.replace["GET"] = slow
+    done = scene.tenant("-c", "cvlist")
+    assert done.returncode == 0, done.stdout
+    assert f"Waiting for an answer of Verifier (127.0.0.1:{scene.verifier.port})..." in done.stdout
+    scene.verifier.replace["GET"] = slow(None)
+    assert "Waiting" not in scene.tenant("-c", "cvlist").stdout
+
+
+@pytest.mark.parametrize("command,option", [("cvlist", "-vp"), ("reglist", "-rp")])
+def test_dropped_packets_end_within_the_timeout(scene, command, option):
+    """C110: exit 1 within request_timeout, with the URL and the cause."""
+    silent = SilentPort()
+    begun = time.monotonic()
+    done = scene.tenant("-c", command, option, str(silent.port),
+                        env={"KEYLIME_TENANT_REQUEST_TIMEOUT": "1"})
+    assert time.monotonic() - begun < 6
+    silent.stop()
+    assert done.returncode == 1
+    assert len(errors(done)) == 1 and f"127.0.0.1:{silent.port}" in errors(done)[0]
+    assert "timeout: no connection within 1000 ms" in errors(done)[0]
+
+
+# --- proxies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_proxy(scene, variable):
+    """U17: the variable's proxy is asked for both servers; NO_PROXY leaves it out."""
+    answer = (200, {}, {"code": 200, "status": "Success", "results": {"uuids": []}})
+    for server in (scene.verifier, scene.registrar):
+        server.replace["GET"] = answer
+    proxy = WebProxy()
+    env = {variable: f"http://127.0.0.1:{proxy.port}"}
+    for command in ("cvlist", "reglist"):
+        assert scene.tenant("-c", command, env=env).returncode == 0
+    asked = {target for method, target in proxy.asked if method == "CONNECT"}
+    assert asked == {f"127.0.0.1:{scene.verifier.port}", f"127.0.0.1:{scene.registrar.port}"}
+    proxy.asked.clear()
+    for name in ("NO_PROXY", "no_proxy"):
+        assert scene.tenant("-c", "cvlist", env={**env, name: "127.0.0.1"}).returncode == 0
+    proxy.stop()
+    assert proxy.asked == []
+
+
+def test_proxy_that_is_not_there(scene):
+    """U17: no way around a proxy that is down, and its address is named."""
+    scene.verifier.replace["GET"] = (200, {}, {"code": 200, "status": "Success", "results": {"uuids": []}})
+    port = free_port()
+    done = scene.tenant("-c", "cvlist", env={"HTTPS_PROXY": f"http://127.0.0.1:{port}"})
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in errors(done)[0] and "refused" in errors(done)[0]
+    assert scene.verifier.requests == []
