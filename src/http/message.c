@@ -330,9 +330,12 @@ GByteArray *http_response_serialise(const HttpResponse *response, bool with_body
     size_t body_size = response->body ? strlen(response->body) : 0;
     /* One buffer, so that a small answer is one TLS record and one packet. */
     GByteArray *out = g_byte_array_sized_new((guint)(512 + (with_body ? body_size : 0)));
-    char line[160];
-    g_snprintf(line, sizeof line, "HTTP/1.1 %u %s\r\nContent-Length: %zu\r\n", response->status,
-               http_reason(response->status), body_size);
+    char line[160], length[48] = "";
+    /* A 204 ends with its head; RFC 9110 §8.6 forbids it a length. */
+    if (response->status != 204)
+        g_snprintf(length, sizeof length, "Content-Length: %zu\r\n", body_size);
+    g_snprintf(line, sizeof line, "HTTP/1.1 %u %s\r\n%s", response->status,
+               http_reason(response->status), length);
     append_text(out, line);
     for (guint i = 0; response->headers && i < response->headers->len; i++) {
         const HttpField *field = &g_array_index(response->headers, HttpField, i);

@@ -90,14 +90,19 @@ bool management_delete(Verifier *verifier, const char *agent_id, ManagementResul
     return run_change(verifier, agent_id, statements, result, error);
 }
 
+/* What was found by other reference values, or before an operator looked into it, is past. */
 #define START_ANEW                                                                                 \
-    "UPDATE agents SET operational_state = 3, accept_attestations = 1,"                            \
-    " consecutive_failures = 0, shown_pending = 1 WHERE agent_id = $1"
+    "UPDATE agents SET accept_attestations = 1, consecutive_failures = 0, shown_pending = 1"       \
+    " WHERE agent_id = $1"
 
 bool management_reactivate(Verifier *verifier, const char *agent_id, ManagementResult *result,
                            GError **error)
 {
-    static const char *const statements[] = {START_ANEW, NULL};
+    static const char *const statements[] = {
+        START_ANEW,
+        "UPDATE agents SET operational_state = 3 WHERE agent_id = $1",
+        NULL,
+    };
     return run_change(verifier, agent_id, statements, result, error);
 }
 

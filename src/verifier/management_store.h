@@ -29,7 +29,8 @@ bool management_stop(Verifier *verifier, const char *agent_id, ManagementResult 
                      GError **error);
 
 /*
- * Decision D101: `members` over the record in one transaction. DONE: *record is the new one.
+ * Decision D101: `members` over the record in one transaction. DONE: *record is the new one. An
+ * agent that was stopped stays so.
  * *refused (owned by the caller) is the enrolment error when the members are wrong; nothing is
  * changed then.
  */

@@ -5,6 +5,7 @@ import base64
 import concurrent.futures
 import copy
 import datetime
+import json
 import re
 import time
 
@@ -422,6 +423,24 @@ def test_stopped_agent_is_refused_until_reactivated(site):
     errors(agent.create(), 403, "agent_attestations_disabled")
     answer = agent.submit(created.headers["Location"], agent.ak.evidence(agent.chosen(created)))
     errors(answer, 403, "agent_attestations_disabled")
+    site.call(agent, "reactivate")
+    assert site.cycle(agent)["evaluation"] == "pass"
+
+
+def test_stopped_agent_stays_stopped_whatever_is_sent(site):
+    """D82: neither evidence that was on its way nor an update of the enrolment is a reactivation."""
+    agent = site.agent({"15": ["11" * 32]})
+    agent.attest()
+    site.call(agent, "stop")
+    assert site.verdict(agent)["evaluation"] == "fail"
+    url = f"{site.deployment.verifier_url}/v3.0/agents/{agent.id}"
+    members = {"tpm_policy": json.dumps({"15": [ZERO]}), "ak_tpm": agent.ak.ak_tpm}
+    answer = site.admin.patch(url, timeout=20, json={
+        "data": {"type": "agent", "id": agent.id, "attributes": members}})
+    assert answer.status_code == 200, answer.text
+    attributes = answer.json()["data"]["attributes"]
+    assert attributes["operational_state"] == 10 and attributes["attestation_status"] == "PENDING"
+    errors(agent.create(), 403, "agent_attestations_disabled")
     site.call(agent, "reactivate")
     assert site.cycle(agent)["evaluation"] == "pass"
 

@@ -356,6 +356,16 @@ static void an_answer_is_one_buffer(void **state)
     assert_true(g_str_has_suffix(text, "Connection: close\r\n\r\n"));
 }
 
+static void an_answer_without_content_has_no_length(void **state)
+{
+    g_autoptr(HttpResponse) response = http_response_new();
+    http_response_status(response, 204);
+    g_autoptr(GByteArray) whole = http_response_serialise(response, true, false);
+    static const char expected[] = "HTTP/1.1 204 No Content\r\n\r\n";
+    assert_int_equal(whole->len, strlen(expected));
+    assert_memory_equal(whole->data, expected, whole->len);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_query_that_cannot_be_decoded_is_left_out),
         cmocka_unit_test(envelopes_have_the_form_of_the_protocol),
         cmocka_unit_test(an_answer_is_one_buffer),
+        cmocka_unit_test(an_answer_without_content_has_no_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
