@@ -44,6 +44,26 @@ GBytes *hex_decode(const char *text)
     return g_bytes_new_take(g_steal_pointer(&data), digits.size / 2);
 }
 
+char *utf8_escape(Bytes bytes)
+{
+    GString *text = g_string_sized_new(bytes.size);
+    const char *at = (const char *)bytes.data;
+    size_t left = bytes.size;
+    while (left > 0) {
+        const char *end;
+        g_utf8_validate_len(at, left, &end);
+        g_string_append_len(text, at, end - at);
+        left -= (size_t)(end - at);
+        at = end;
+        if (left > 0) {
+            g_string_append_printf(text, "\\x%02x", (uint8_t)*at);
+            at++;
+            left--;
+        }
+    }
+    return g_string_free(text, FALSE);
+}
+
 char *base64_encode(Bytes bytes)
 {
     return bytes.size > 0 ? g_base64_encode(bytes.data, bytes.size) : g_strdup("");

@@ -14,6 +14,9 @@ GBytes *hex_decode(const char *text);
  * what was written does not count. */
 bool hex_decode_to(Bytes text, uint8_t *out);
 
+/* UTF-8 text that shows any bytes: what is no UTF-8, and NUL, becomes \xHH. Newly allocated. */
+char *utf8_escape(Bytes bytes);
+
 /* Standard alphabet (RFC 4648 section 4) with padding, newly allocated. */
 char *base64_encode(Bytes bytes);
 /* URL alphabet (RFC 4648 section 5) without padding, newly allocated. */

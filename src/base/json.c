@@ -182,6 +182,13 @@ bool json_member_int(Json *object, const char *name, bool accept_text, gint64 *o
     return text && g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, out, NULL);
 }
 
+bool json_is_integer(Json *value)
+{
+    if (json_object_is_type(value, json_type_double))
+        return floor(json_object_get_double(value)) == json_object_get_double(value);
+    return json_object_is_type(value, json_type_int);
+}
+
 bool json_member_bool(Json *object, const char *name, bool *out)
 {
     Json *value = json_member_of_type(object, name, json_type_boolean);

@@ -64,6 +64,24 @@ static void test_hex(void **state)
     assert_true(hex_decode_to(BYTES_EMPTY, raw));
 }
 
+static void test_any_bytes_as_text(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *text;
+    } cases[] = {
+        {"", 0, ""},
+        {"/usr/bin/\xc3\xa9", 11, "/usr/bin/\xc3\xa9"},
+        {"a\0b\xff\xc3", 5, "a\\x00b\\xff\\xc3"},
+        {"\xed\xa0\x80/", 4, "\\xed\\xa0\\x80/"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = utf8_escape(bytes_of(cases[i].bytes, cases[i].size));
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -71,6 +89,7 @@ int main(void)
         cmocka_unit_test(test_base64_has_one_text),
         cmocka_unit_test(test_base64url),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_any_bytes_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
