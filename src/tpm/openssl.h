@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Automatic release of OpenSSL's objects, for the .c files of this floor only.
+ * Automatic release of OpenSSL's objects, for the .c files of this floor and of policy.
  */
 #pragma once
 

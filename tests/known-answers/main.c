@@ -16,6 +16,7 @@ static const struct {
     const char *name;
     const VectorFile *files;
 } kinds[] = {
+    {"ima", ima_vector_files},
     {"tpm", tpm_vector_files},
     {"measured-boot", uefi_vector_files},
 };
@@ -81,7 +82,7 @@ static int run_folder(const VectorFile *files, const char *path)
         printf("skipped: no vectors in %s\n", path);
         return EXIT_SKIPPED;
     }
-    Tally tally = {0};
+    Tally tally = {.folder = path};
     unsigned broken = 0;
     g_autoptr(GPtrArray) names = vector_names(folder);
     for (guint i = 0; i < names->len; i++)

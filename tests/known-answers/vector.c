@@ -12,6 +12,8 @@ void case_begin(Tally *tally, Json *entry, size_t position)
     const char *name = json_member_text(entry, "id");
     if (!name)
         name = json_member_text(entry, "note");
+    if (!name)
+        name = json_member_text(entry, "about");
     g_snprintf(number, sizeof number, "#%zu", position);
     tally->current = name ? name : number;
     tally->current_failed = false;

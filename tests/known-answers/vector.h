@@ -27,8 +27,9 @@ typedef struct {
 
 extern const VectorFile tpm_vector_files[];
 extern const VectorFile uefi_vector_files[];
+extern const VectorFile ima_vector_files[];
 
-/* Opens the case `entry`, named by its member "id" or "note", or else by its position. */
+/* Opens the case `entry`, named by its member "id", "note" or "about", or else by its position. */
 void case_begin(Tally *tally, Json *entry, size_t position);
 void case_end(Tally *tally);
 void expect_text(Tally *tally, const char *what, const char *expected, const char *got);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Readers of the IMA vector files, one file a topic; the form of each is described in
+ * tests/known-answers/ima/README.md. A new one is declared here and entered in ima_files.c.
+ */
+#pragma once
+
+#include "vector.h"
+
+void read_excludes(Json *document, Tally *tally);
+void read_keys(Json *document, Tally *tally);
