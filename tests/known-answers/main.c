@@ -82,7 +82,7 @@ static int run_folder(const VectorFile *files, const char *path)
         printf("skipped: no vectors in %s\n", path);
         return EXIT_SKIPPED;
     }
-    Tally tally = {.folder = path};
+    Tally tally = {0};
     unsigned broken = 0;
     g_autoptr(GPtrArray) names = vector_names(folder);
     for (guint i = 0; i < names->len; i++)

@@ -85,10 +85,8 @@ static void test_any_bytes_as_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base64_of_the_rfc),
-        cmocka_unit_test(test_base64_has_one_text),
-        cmocka_unit_test(test_base64url),
-        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_base64_of_the_rfc), cmocka_unit_test(test_base64_has_one_text),
+        cmocka_unit_test(test_base64url),         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_any_bytes_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
