@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keylime-policy's commands: two words, one file each. To add one, write its file with a
+ * `PolicyCommand`, declare it here, and enter it in the table of main.c; --help, the list of
+ * commands and the exit statuses follow from that.
+ *
+ * A command reads its options with command_parse(), says what is wrong with command_fail() on
+ * standard error, writes its result with command_write(), and returns an exit status.
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+enum {
+    STATUS_GOOD = 0,
+    STATUS_FAILED = 1, /* the action failed; of `check`: what was checked does not pass */
+    STATUS_USAGE = 2,  /* wrong command line; of `check`: the input cannot be judged */
+};
+
+typedef struct {
+    const char *action, *object; /* "create", "runtime" */
+    const char *summary;         /* one line of the list of commands */
+    /* `argv[0]` is the program; options follow. Returns an exit status. */
+    int (*run)(int argc, char **argv);
+} PolicyCommand;
+
+extern const PolicyCommand sign_runtime_command;
+
+/*
+ * Options into the variables of `entries`. False, with the status to return, when there is nothing
+ * left to do: --help was answered, or the command line is wrong, which standard error says. Words
+ * that are no options are wrong.
+ */
+bool command_parse(const PolicyCommand *command, const GOptionEntry *entries, int argc, char **argv,
+                   int *status);
+/* "keylime-policy create runtime: REASON" on standard error; returns `status`. */
+int command_fail(const PolicyCommand *command, int status, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+/* A line of advice or progress on standard error. */
+void command_note(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* Content of a file, "-" standing for standard input; NULL and an error that names the file. */
+GBytes *command_read(const char *path, GError **error);
+/* To a file, whole or not at all, with the mode of a public file; NULL, "-" and /dev/stdout stand
+ * for standard output. */
+bool command_write(const char *path, Bytes content, GError **error);
