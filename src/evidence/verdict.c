@@ -47,19 +47,28 @@ static bool breaks_evidence(const char *event_id)
            g_str_has_prefix(event_id, "measured_boot.invalid_pcr_");
 }
 
+bool verdict_keeps_more(const Verdict *verdict)
+{
+    return json_object_array_length(verdict->failures) < VERDICT_MAX_FAILURES;
+}
+
 void verdict_fail(Verdict *verdict, const char *event_id, Json *context)
 {
+    bool breaks = breaks_evidence(event_id);
     verdict->evaluation = EVALUATION_FAIL;
     verdict->failure_count++;
-    verdict->broken_evidence |= breaks_evidence(event_id);
-    if (verdict->failure_count > VERDICT_MAX_FAILURES) {
+    verdict->broken_evidence |= breaks;
+    if (!verdict_keeps_more(verdict) && !breaks) {
         json_unref(context);
         return;
     }
     Json *failure = json_object_new_object();
     json_add_text(failure, "event_id", event_id);
     json_add(failure, "context", context);
-    json_object_array_add(verdict->failures, failure);
+    if (verdict_keeps_more(verdict))
+        json_object_array_add(verdict->failures, failure);
+    else
+        json_object_array_put_idx(verdict->failures, VERDICT_MAX_FAILURES - 1, failure);
 }
 
 void verdict_fail_message(Verdict *verdict, const char *event_id, const char *format, ...)
@@ -71,6 +80,19 @@ void verdict_fail_message(Verdict *verdict, const char *event_id, const char *fo
     Json *context = json_object_new_object();
     json_add_text(context, "message", message);
     verdict_fail(verdict, event_id, context);
+}
+
+void verdict_add(Verdict *verdict, const Verdict *other)
+{
+    size_t kept = json_object_array_length(other->failures);
+    for (size_t i = 0; i < kept; i++) {
+        Json *failure = json_object_array_get_idx(other->failures, i);
+        verdict_fail(verdict, json_member_text(failure, "event_id"),
+                     json_object_get(json_member(failure, "context")));
+    }
+    verdict->failure_count += other->failure_count - (guint)kept;
+    for (guint i = 0; i < other->warnings->len; i++)
+        verdict_warn(verdict, "%s", (const char *)g_ptr_array_index(other->warnings, i));
 }
 
 void verdict_warn(Verdict *verdict, const char *format, ...)

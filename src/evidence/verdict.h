@@ -12,7 +12,8 @@ typedef enum { EVALUATION_PENDING, EVALUATION_PASS, EVALUATION_FAIL } Evaluation
 /* Static words of the API: "pending", "pass", "fail". */
 const char *evaluation_text(Evaluation evaluation);
 
-/* At most so many failures are kept; the rest are only counted (decision D70). */
+/* At most so many failures are kept; the rest are only counted (decision D70). One that breaks the
+ * chain of evidence is kept in any case, in the last one's place: it explains the reason. */
 #define VERDICT_MAX_FAILURES 100
 
 typedef struct {
@@ -31,9 +32,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Verdict, verdict_free)
  * `qoute_validation.quote_validation`, `measured_boot.invalid_pcr_*`, `ima.pcr_mismatch` (and ours
  * of D39) break the chain of evidence, all others are violations of policy. */
 void verdict_fail(Verdict *verdict, const char *event_id, Json *context);
+/* False once a violation of policy would only be counted: its context need not be made. */
+bool verdict_keeps_more(const Verdict *verdict);
 /* With a "message" only. */
 void verdict_fail_message(Verdict *verdict, const char *event_id, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
+/* Adds another verdict's failures and warnings. */
+void verdict_add(Verdict *verdict, const Verdict *other);
 void verdict_warn(Verdict *verdict, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* NULL, "broken_evidence_chain" or "policy_violation"; static. */

@@ -6,6 +6,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Characters: what upstream counts. */
+static size_t size_of_label(Bytes label)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < label.size; i++)
+        size += (label.data[i] & 0xc0) != 0x80;
+    return size;
+}
+
 static size_t size_of_field(const ImaField *field)
 {
     switch (field->kind) {
@@ -15,10 +24,10 @@ static size_t size_of_field(const ImaField *field)
         return 256;
     case IMA_FIELD_DIGEST:
     case IMA_FIELD_DIGEST_TYPED:
-        return 4 + field->label.size + 2 + field->value.size;
+        return 4 + size_of_label(field->label) + 2 + field->value.size;
     case IMA_FIELD_DIGEST_MAYBE:
         return 4 + (field->label.size + field->value.size > 0
-                        ? field->label.size + 2 + field->value.size
+                        ? size_of_label(field->label) + 2 + field->value.size
                         : 0);
     case IMA_FIELD_NAME:
         return 4 + field->value.size + 1;

@@ -9,3 +9,9 @@
 
 void read_excludes(Json *document, Tally *tally);
 void read_keys(Json *document, Tally *tally);
+void read_manifest(Json *document, Tally *tally);
+void read_templates(Json *document, Tally *tally);
+void read_signatures(Json *document, Tally *tally);
+void read_device_mapper(Json *document, Tally *tally);
+void read_boot_aggregates(Json *document, Tally *tally);
+void read_push(Json *document, Tally *tally);

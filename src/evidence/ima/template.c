@@ -44,6 +44,25 @@ static void write_size(TemplateWriter *writer, size_t size)
     write_bytes(writer, BYTES_OF_ARRAY(raw));
 }
 
+/* Upstream counts characters and cuts the bytes to their number; names of algorithms are ASCII on
+ * every machine that exists. */
+static Bytes label_as_hashed(Bytes label)
+{
+    size_t characters = 0;
+    for (size_t i = 0; i < label.size; i++)
+        characters += (label.data[i] & 0xc0) != 0x80;
+    return bytes_of(label.data, characters);
+}
+
+static void write_digest(TemplateWriter *writer, const ImaField *field)
+{
+    Bytes label = label_as_hashed(field->label);
+    write_size(writer, label.size + 2 + field->value.size);
+    write_bytes(writer, label);
+    write_bytes(writer, bytes_of(":", 2)); /* its NUL belongs to it */
+    write_bytes(writer, field->value);
+}
+
 static void write_field(TemplateWriter *writer, const ImaField *field)
 {
     static const uint8_t zeros[IMA_PADDED_NAME_MAX + 1];
@@ -63,10 +82,7 @@ static void write_field(TemplateWriter *writer, const ImaField *field)
         /* fall through */
     case IMA_FIELD_DIGEST:
     case IMA_FIELD_DIGEST_TYPED:
-        write_size(writer, field->label.size + 2 + field->value.size);
-        write_bytes(writer, field->label);
-        write_bytes(writer, bytes_of(":", 2)); /* its NUL belongs to it */
-        write_bytes(writer, field->value);
+        write_digest(writer, field);
         break;
     case IMA_FIELD_NAMES_MAYBE:
         if (field->value.size == 0) {

@@ -72,10 +72,32 @@ static void test_limit(void **state)
         verdict_fail_message(verdict, "ima.validation.ima_hash", "entry %u", i);
     assert_int_equal(verdict->failure_count, VERDICT_MAX_FAILURES + 5);
     assert_int_equal(json_object_array_length(verdict->failures), VERDICT_MAX_FAILURES);
-    /* What breaks the evidence counts even where it is no longer kept. */
+    /* What breaks the evidence is kept instead of the last one. */
     assert_string_equal(verdict_failure_reason(verdict), "policy_violation");
+    assert_false(verdict_keeps_more(verdict));
     verdict_fail_message(verdict, "ima.pcr_mismatch", "last");
     assert_string_equal(verdict_failure_reason(verdict), "broken_evidence_chain");
+    Json *last = json_object_array_get_idx(verdict->failures, VERDICT_MAX_FAILURES - 1);
+    assert_string_equal(json_member_text(last, "event_id"), "ima.pcr_mismatch");
+    assert_int_equal(json_object_array_length(verdict->failures), VERDICT_MAX_FAILURES);
+}
+
+static void test_add(void **state)
+{
+    g_autoptr(Verdict) verdict = verdict_new();
+    g_autoptr(Verdict) other = verdict_new();
+    verdict_add(verdict, other);
+    assert_int_equal(verdict->evaluation, EVALUATION_PASS);
+    verdict_fail_message(verdict, "a", "mine");
+    for (unsigned i = 0; i < VERDICT_MAX_FAILURES + 3; i++)
+        verdict_fail_message(other, "b", "other");
+    verdict_fail_message(other, "ima.pcr_mismatch", "break");
+    verdict_warn(other, "50 %%");
+    verdict_add(verdict, other);
+    assert_int_equal(verdict->evaluation, EVALUATION_FAIL);
+    assert_int_equal(verdict->failure_count, VERDICT_MAX_FAILURES + 5);
+    assert_string_equal(verdict_failure_reason(verdict), "broken_evidence_chain");
+    assert_string_equal(g_ptr_array_index(verdict->warnings, 0), "50 %");
 }
 
 int main(void)
@@ -83,7 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),   cmocka_unit_test(test_new_verdict_passes),
         cmocka_unit_test(test_reasons), cmocka_unit_test(test_one_break_among_violations),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit),   cmocka_unit_test(test_add),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
