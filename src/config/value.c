@@ -162,13 +162,23 @@ static char *convert_word(const Option *option, const RawValue *raw, Value *out)
                            all);
 }
 
+/* The agent's lists of bare words are separated by blanks inside brackets too (push-agent §3.3). */
+static Bytes list_text(const RawValue *raw)
+{
+    Bytes text = bytes_of_text(raw->text);
+    bool bracketed = text.size >= 2 && text.data[0] == '[' && text.data[text.size - 1] == ']';
+    if (raw->kind == RAW_TOML_TEXT && bracketed && !strpbrk(raw->text, "'\""))
+        return bytes_of(text.data + 1, text.size - 2);
+    return text;
+}
+
 static char *convert_list(const Option *option, const RawValue *raw, Value *out)
 {
     g_autofree char *reason = NULL;
     if (raw->kind == RAW_TOML_LIST)
         out->list = g_strdupv(raw->list);
     else
-        out->list = list_parse(bytes_of_text(raw->text), &reason);
+        out->list = list_parse(list_text(raw), &reason);
     if (!out->list)
         return g_strdup_printf("must be a list such as ['a', 'b']: %s", reason);
     g_autofree char *elements = g_strjoinv("', '", out->list);

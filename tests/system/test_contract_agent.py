@@ -3,8 +3,13 @@
 U4, U25). Each test names the rows that it proves."""
 import base64
 import datetime
+import os
+import pathlib
 import re
+import select
+import shutil
 import subprocess
+import time
 
 import pytest
 from cryptography import x509
@@ -12,8 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lib.fake_server import Authority
+from lib.private_etc import PrivateEtc
 from lib.program import BINARIES
 from lib.stage import AGENT, Stage
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -28,6 +37,446 @@ def run_agent(deployment, *flags, env=None, cwd=None):
     base = {"PATH": "/usr/bin:/bin", **deployment.env, "KEYLIME_AGENT_RUN_AS": ""}
     return subprocess.run([str(BINARIES["agent"]), *flags], env={**base, **(env or {})}, cwd=cwd,
                           capture_output=True, text=True, timeout=20)
+
+
+@pytest.fixture
+def etc(deployment):
+    if not PrivateEtc.usable():
+        pytest.skip("mount namespaces are not allowed here")
+    return PrivateEtc(deployment)
+
+
+def shown(done, option):
+    """(value, source) of an option in the output of --check-config."""
+    assert done.returncode == 0, done.stderr
+    found = re.search(rf"^{option} = (.*?) +# (.*)$", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    return found[1].strip('"'), found[2]
+
+
+# --- sources ---------------------------------------------------------------------------------------
+
+# Option, its value in file, drop-in and variable, and as a flag where there is one.
+SOURCES = [
+    ("verifier_url", '"https://a.example:1"', '"https://b.example:2"', "https://c.example:3",
+     "--verifier-url", "https://d.example:4"),
+    ("verifier_tls_ca_cert", '"a.pem"', '"b.pem"', "c.pem", "--ca-certificate", "d.pem"),
+    ("attestation_interval_seconds", "11", "12", "13", "--attestation-interval-seconds", "14"),
+    ("registrar_ip", '"127.0.0.2"', '"::1"', "registrar.example", None, None),
+    ("registrar_port", "1001", '"1002"', "1003", None, None),
+    ("registrar_tls_enabled", "true", "false", "yes", None, None),
+    ("registrar_tls_port", "1001", "1002", "1003", None, None),
+    ("registrar_tls_ca_cert", '"a.pem"', '"/b.pem"', "c.pem", None, None),
+    ("uuid", f'"{AGENT}"', '"hash_ek"', "hostname", None, None),
+    ("api_versions", '["2.6", "3.0"]', '"3.0"', "[v3.0]", None, None),
+    ("tpm_hash_alg", '"sha384"', '"sha512"', "sha256", None, None),
+    ("tpm_signing_alg", '"ecdsa"', '"rsapss"', "rsassa", None, None),
+    ("timeout", "1", "2", "3", "--timeout", "4"),
+    ("agent_identifier", '"a"', '"b"', "c", "--agent-identifier", "d"),
+    ("registrar_url", '"http://a:1"', '"http://b:2"', "http://c:3", "--registrar-url", "http://d:4"),
+    ("insecure", "true", "false", "on", "--insecure=false", None),
+    ("avoid_tpm", "true", "false", "1", "--avoid-tpm=false", None),
+    ("exponential_backoff_initial_delay", "1", "2", "3", None, None),
+    ("exponential_backoff_max_retries", "1", "2", "3", None, None),
+    ("exponential_backoff_max_delay", "1", "2", "3", None, None),
+]
+LISTS = {"[v3.0]": "['v3.0']", '"3.0"': "['3.0']", '["2.6", "3.0"]': "['2.6', '3.0']"}
+
+
+def as_shown(value):
+    words = {"yes": "true", "on": "true", "1": "true"}
+    return LISTS.get(value, value).strip('"'), words.get(value)
+
+
+@pytest.mark.parametrize("option,file,dropin,variable,flag,given", SOURCES, ids=[row[0] for row in SOURCES])
+def test_every_source_of_every_option(etc, option, file, dropin, variable, flag, given):
+    """C28, C29, C30, C53: file < drop-in < variable < flag, each with its place; one left out, the next counts."""
+    def check(expected, source, *flags, env=None):
+        value, place = shown(etc.run("agent", "--check-config", *flags, env=env), option)
+        assert value in as_shown(expected), (value, expected)
+        assert re.fullmatch(source, place), (place, source)
+
+    name = f"KEYLIME_AGENT_{option.upper()}"
+    etc.write("agent.conf", f"[other]\nsomething = 1\n[agent]\n{option} = {file}\n")
+    check(file, r"/etc/keylime/agent\.conf:4:\d+")
+    etc.write("agent.conf.d/050-more.conf", f"[agent]\n{option} = {dropin}\n")
+    check(dropin, r"/etc/keylime/agent\.conf\.d/050-more\.conf:2:\d+")
+    check(variable, name, env={name: variable})
+    if flag:
+        flags = [flag, given] if given else [flag]
+        check(given or "false", flag.split("=")[0], *flags, env={name: variable})
+        check(given or "false", flag.split("=")[0], *flags)
+
+
+def test_keylime_dir_beats_every_other_source(deployment, tmp_path):
+    """C29, C47: KEYLIME_DIR before the option's own variable, that before the file."""
+    for name in ("file", "variable"):
+        (tmp_path / name).mkdir()
+    (deployment.directory / "agent.conf").write_text(f'[agent]\nkeylime_dir = "{tmp_path}/file"\n')
+    none = {"KEYLIME_DIR": ""}
+    own = {"KEYLIME_AGENT_KEYLIME_DIR": f"{tmp_path}/variable"}
+    assert shown(run_agent(deployment, "--check-config", env=none), "keylime_dir")[0].endswith("/file")
+    assert shown(run_agent(deployment, "--check-config", env={**none, **own}),
+                 "keylime_dir") == (f"{tmp_path}/variable", "KEYLIME_AGENT_KEYLIME_DIR")
+    assert shown(run_agent(deployment, "--check-config", env=own),
+                 "keylime_dir") == (str(deployment.keylime_dir), "KEYLIME_DIR")
+
+
+@pytest.mark.parametrize("text", ['uuid = "generate"\n', '[verifier]\nuuid = "generate"\n'])
+def test_options_outside_their_table(deployment, text):
+    """C28: refused with the line and the table that they belong to."""
+    conf = deployment.directory / "agent.conf"
+    conf.write_text(text)
+    done = run_agent(deployment, "--check-config")
+    assert done.returncode == 1
+    assert re.search(rf"{re.escape(str(conf))}:\d+:\d+: option 'uuid' .* must be in \[agent\]", done.stderr)
+
+
+# Root without the right to read what its mode forbids.
+AS_OWNER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+@pytest.mark.parametrize("which", ["configuration", "drop-in", "ca"])
+def test_unreadable_files(deployment, tmp_path, which):
+    """C35, C120: refused with path, mode and owner; never skipped."""
+    conf = deployment.directory / "agent.conf"
+    path = {"configuration": conf, "drop-in": tmp_path / "agent.conf.d/1.conf", "ca": tmp_path / "ca.pem"}[which]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("[agent]\n")
+    path.chmod(0)
+    env = {"PATH": "/usr/bin:/bin", **deployment.env, "KEYLIME_AGENT_RUN_AS": ""}
+    command = [*AS_OWNER, str(BINARIES["agent"])]
+    if which == "ca":
+        env["KEYLIME_AGENT_VERIFIER_TLS_CA_CERT"] = str(path)
+    if which == "drop-in":
+        if not PrivateEtc.usable():
+            pytest.skip("mount namespaces are not allowed here")
+        etc = PrivateEtc(deployment)
+        etc.write("agent.conf", "[agent]\n")
+        etc.write("agent.conf.d/1.conf", "[agent]\n")
+        (etc.keylime / "agent.conf.d/1.conf").chmod(0)
+        path = "/etc/keylime/agent.conf.d/1.conf"
+        env = {"PATH": "/usr/bin:/bin", **etc.env}
+        command = etc.command("agent", before=AS_OWNER)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert str(path) in done.stderr and "Permission denied" in done.stderr
+    assert re.search(r"mode 0000", done.stderr) and re.search(r"owner root", done.stderr), done.stderr
+
+
+# --- options ---------------------------------------------------------------------------------------
+
+
+def test_paths_are_below_keylime_dir(stage, tmp_path):
+    """C35, C37: relative to keylime_dir wherever the agent is started; absolute as it is; default and empty."""
+    right, wrong = stage.authority.certificate_path, Authority(tmp_path / "wrong").certificate_path
+    work = stage.deployment.keylime_dir
+    (work / "cv_ca").mkdir()
+    shutil.copy(right, work / "cv_ca/cacert.crt")
+    shutil.copy(right, work / "ours.pem")
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "cv_ca").mkdir(parents=True)
+    for name in ("ours.pem", "cv_ca/cacert.crt"):
+        shutil.copy(wrong, elsewhere / name)
+    before = os.getcwd()
+    try:
+        for place in ("/", str(elsewhere)):
+            for value in ("ours.pem", "default", "", str(right)):
+                os.chdir(place)
+                agent = stage.agent(env={"KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": value})
+                agent.wait_for_line("SUCCESS! Evidence accepted")
+                agent.stop()
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("content,reason", [
+    (None, "no such file"), ("", "no PEM certificate"), ("key", "no PEM certificate"),
+    ("text", "no PEM certificate")])
+def test_ca_files_that_cannot_be_used(stage, tmp_path, content, reason):
+    """C37, C43: refused with the resolved path, for the verifier always, for the registrar with TLS only."""
+    path = stage.deployment.keylime_dir / "ca.pem"
+    if content == "key":
+        path.write_bytes(stage.authority.chain_path.read_bytes().split(b"-----BEGIN CERTIFICATE")[0])
+    elif content is not None:
+        path.write_text(content)
+    for option, more in (("VERIFIER_TLS_CA_CERT", {}),
+                         ("REGISTRAR_TLS_CA_CERT", {"KEYLIME_AGENT_REGISTRAR_TLS_ENABLED": "true"})):
+        agent = stage.agent(env={f"KEYLIME_AGENT_{option}": "ca.pem", **more})
+        agent.wait_for_line(rf"ERROR - {option.lower()} = {path}: .*{reason}")
+        assert agent.process.wait(5) == 1
+    plain = stage.agent(env={"KEYLIME_AGENT_REGISTRAR_TLS_CA_CERT": "ca.pem"})
+    plain.wait_for_line("SUCCESS! Evidence accepted")
+    plain.stop()
+    insecure = stage.agent("--insecure", env={"KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": "ca.pem"})
+    insecure.wait_for_line("SUCCESS! Evidence accepted")
+
+
+@pytest.mark.parametrize("options,origin", [
+    ({}, "http://127.0.0.1:8890"),
+    ({"REGISTRAR_PORT": "9999"}, "http://127.0.0.1:9999"),
+    ({"REGISTRAR_TLS_PORT": "7777"}, "http://127.0.0.1:8890"),
+    ({"REGISTRAR_TLS_ENABLED": "true"}, "https://127.0.0.1:8891"),
+    ({"REGISTRAR_TLS_ENABLED": "on", "REGISTRAR_PORT": "9999"}, "https://127.0.0.1:9999"),
+    ({"REGISTRAR_TLS_ENABLED": "1", "REGISTRAR_PORT": "9999", "REGISTRAR_TLS_PORT": "7777"},
+     "https://127.0.0.1:7777"),
+    ({"REGISTRAR_TLS_ENABLED": "true", "REGISTRAR_PORT": "8890", "REGISTRAR_TLS_PORT": "7777"},
+     "https://127.0.0.1:7777"),
+    ({"REGISTRAR_IP": "::1"}, "http://[::1]:8890"), ({"REGISTRAR_IP": "[::1]"}, "http://[::1]:8890"),
+    ({"REGISTRAR_IP": "localhost"}, "http://localhost:8890"),
+])
+def test_address_of_the_registrar(deployment, stage, options, origin):
+    """C39 to C42, C50, C51: which port counts with and without TLS; 8888 never does; the default verifier."""
+    env = {f"KEYLIME_AGENT_{name}": value for name, value in options.items()}
+    base = {"PATH": "/usr/bin:/bin", **deployment.env, "KEYLIME_AGENT_RUN_AS": "",
+            "KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": str(stage.authority.certificate_path),
+            "KEYLIME_AGENT_REGISTRAR_TLS_CA_CERT": str(stage.authority.certificate_path)}
+    agent = stage.deployment.start("agent", "--avoid-tpm", env={**base, **env})
+    agent.wait_for_line(re.escape(f"Verifier: https://localhost:8881, registrar: {origin}") + "$")
+    agent.wait_for_line(rf"GET {re.escape(origin)}/version")
+
+
+def test_registrar_by_name(stage):
+    """C39, C40: a host name, and a port in quotes."""
+    (stage.deployment.directory / "agent.conf").write_text(
+        f'[agent]\nregistrar_ip = "localhost"\nregistrar_port = "{stage.registrar.port}"\n')
+    agent = stage.deployment.start("agent", "--avoid-tpm", env={
+        "KEYLIME_AGENT_RUN_AS": "", "KEYLIME_AGENT_UUID": AGENT,
+        "KEYLIME_AGENT_VERIFIER_URL": stage.verifier.url + "/",
+        "KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": str(stage.authority.certificate_path)})
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    # C36: a trailing slash of verifier_url changes no path.
+    assert {request.path for request in stage.verifier.requests} >= {
+        "/v3.0/sessions", f"/v3.0/agents/{AGENT}/attestations"}
+
+
+@pytest.mark.parametrize("value", ["3.0", "v3.0", "default", "latest", "2.6, 3.0", "[2.6 v3.0]", "[]", ""])
+def test_api_versions(stage, value):
+    """C45: lists of every form that contain 3.0; requests go to /v3.0/."""
+    agent = stage.agent(env={"KEYLIME_AGENT_API_VERSIONS": value})
+    if value == "[]":
+        agent.wait_for_line(r"api_versions = '\[\]': must contain 3\.0")
+        assert agent.process.wait(5) == 1
+        return
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    assert all(request.path.startswith("/v3.0/") for request in stage.verifier.requests
+               if request.method != "GET")
+
+
+def test_further_options_have_their_effect(stage):
+    """C49: what the guide does not list is sent, used, or said to have no effect; nothing is dropped in silence."""
+    data = stage.deployment.directory / "elsewhere.json"
+    agent = stage.agent("--insecure=false", env={
+        "KEYLIME_AGENT_CONTACT_IP": "192.0.2.7", "KEYLIME_AGENT_CONTACT_PORT": "77",
+        "KEYLIME_AGENT_CERTIFICATION_KEYS_SERVER_IDENTIFIER": "my-ak",
+        "KEYLIME_AGENT_REGISTRAR_API_VERSIONS": "2.4, 2.5", "KEYLIME_AGENT_AGENT_DATA_PATH": str(data),
+        "KEYLIME_AGENT_TLS_ACCEPT_INVALID_CERTS": "true",
+        "KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": "/nowhere"})
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    register = next(r for r in stage.registrar.requests if r.method == "POST")
+    assert register.path == f"/v2.5/agents/{AGENT}"
+    assert (register.json["ip"], register.json["port"]) == ("192.0.2.7", 77)
+    assert data.exists() and not (stage.deployment.keylime_dir / "agent_data.json").exists()
+    offer = next(r for r in stage.verifier.requests if r.path.endswith("/attestations"))
+    quote = offer.json["data"]["attributes"]["evidence_supported"][0]["capabilities"]
+    assert quote["certification_keys"][0]["server_identifier"] == "my-ak"
+
+
+def test_no_option_is_parsed_and_dropped():
+    """C49: each option of the table is read by the program's own code, or is said to be without effect."""
+    sources = "".join(path.read_text() for path in (ROOT / "src/agent").glob("*.c")
+                      if path.name != "options.c")
+    example = subprocess.run([str(BINARIES["agent"]), "--example-config"], capture_output=True, text=True,
+                             check=True).stdout
+    options = re.findall(r"^# ?(\w+) = ", example, re.MULTILINE)
+    assert len(options) > 40, example
+    checked_only = {"api_version"}  # has one value
+    assert [name for name in options if f'"{name}"' not in sources and name not in checked_only] == []
+
+
+# --- command line and back-off -----------------------------------------------------------------------
+
+
+def test_interval_by_flag(stage):
+    """C53: the flag beats the file; without it the file's value stays."""
+    (stage.deployment.directory / "agent.conf").write_text("[agent]\nattestation_interval_seconds = 4\n")
+    plain = {"KEYLIME_AGENT_ATTESTATION_INTERVAL_SECONDS": "3"}
+    stage.agent(env=plain).wait_for_line("Waiting 3 seconds before next attestation")
+    stage.agent("--attestation-interval-seconds", "2", env=plain).wait_for_line("Waiting 2 seconds")
+    base = stage.deployment.agent_env(AGENT)
+    del base["KEYLIME_AGENT_ATTESTATION_INTERVAL_SECONDS"]
+    agent = stage.deployment.start("agent", "--avoid-tpm", log="file", env={
+        **base, "KEYLIME_AGENT_VERIFIER_URL": stage.verifier.url,
+        "KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": str(stage.authority.certificate_path),
+        "KEYLIME_AGENT_REGISTRAR_PORT": str(stage.registrar.port)})
+    agent.wait_for_line("Waiting 4 seconds before next attestation")
+
+
+def test_ca_by_flag(stage, tmp_path):
+    """C54: --ca-certificate is relative to the current directory, and not for the registrar."""
+    shutil.copy(stage.authority.certificate_path, tmp_path / "mine.pem")
+    before = os.getcwd()
+    try:
+        os.chdir(tmp_path)
+        agent = stage.agent("--ca-certificate", "mine.pem",
+                            env={"KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": "/nowhere"})
+        refused = stage.agent("--ca-certificate", "mine.pem",
+                              env={"KEYLIME_AGENT_REGISTRAR_TLS_ENABLED": "true"})
+    finally:
+        os.chdir(before)
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    refused.wait_for_line(rf"registrar_tls_ca_cert = {stage.deployment.keylime_dir}/cv_ca/cacert\.crt")
+    assert refused.process.wait(5) == 1
+
+
+def test_insecure_is_for_certificates_only(deployment):
+    """C57: --insecure makes no http:// of it."""
+    done = run_agent(deployment, "--insecure", "--verifier-url", "http://localhost:8881")
+    assert done.returncode == 2 and "must use https" in done.stderr
+
+
+@pytest.mark.parametrize("initial,cap,delays,clamped", [
+    (100, 150, [0.1, 0.15, 0.15], False), (5000, 300, [0.3, 0.3, 0.3], True)])
+def test_no_delay_above_the_cap(stage, initial, cap, delays, clamped):
+    """C62: the cap holds for every delay, also for an initial one above it, with a warning."""
+    stage.registrar.replace[("GET", "/version")] = None
+    agent = stage.agent(env={
+        "KEYLIME_AGENT_EXPONENTIAL_BACKOFF_INITIAL_DELAY": str(initial),
+        "KEYLIME_AGENT_EXPONENTIAL_BACKOFF_MAX_DELAY": str(cap),
+        "KEYLIME_AGENT_EXPONENTIAL_BACKOFF_MAX_RETRIES": "3"})
+    agent.wait_for_line("Registration failed")
+    times = stage.registrar.times("GET", "/version")[:4]
+    assert len(times) == 4
+    for earlier, later, wanted in zip(times, times[1:], delays):
+        assert wanted * 0.75 - 0.02 <= later - earlier <= min(wanted * 1.25, cap / 1000) + 0.3
+    warned = "exponential_backoff_initial_delay (5000 ms) is above exponential_backoff_max_delay (300 ms)"
+    assert (warned in agent.output()) == clamped
+
+
+# --- log -------------------------------------------------------------------------------------------
+
+
+def test_log_without_setting_anything(stage):
+    """C68: transitions and successes at INFO, line by line through a pipe, within a second of the event."""
+    env = {"PATH": "/usr/bin:/bin", **stage.deployment.env, **stage.deployment.agent_env(AGENT),
+           "KEYLIME_AGENT_VERIFIER_URL": stage.verifier.url,
+           "KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": str(stage.authority.certificate_path),
+           "KEYLIME_AGENT_REGISTRAR_PORT": str(stage.registrar.port)}
+    agent = subprocess.Popen([str(BINARIES["agent"]), "--avoid-tpm"], env=env, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+    os.set_blocking(agent.stdout.fileno(), False)
+    text, late = "", []
+    until = time.monotonic() + 20
+    while "State: Attesting -> Negotiating" not in text and time.monotonic() < until:
+        select.select([agent.stdout], [], [], 1)
+        read = (agent.stdout.read() or b"").decode()
+        for stamp in re.findall(r"^(\S+ \S+?\.\d+) - ", read, re.MULTILINE):
+            age = datetime.datetime.now() - datetime.datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S.%f")
+            if age > datetime.timedelta(seconds=1):
+                late.append(stamp)
+        text += read
+    agent.terminate()
+    assert agent.wait(10) == 0
+    agent.stdout.close()
+    for line in ("State: Unregistered -> Registered", f"SUCCESS: Agent {AGENT} registered",
+                 "State: Negotiating -> Attesting", "SUCCESS! Evidence accepted by the Verifier."):
+        assert f"INFO - {line}" in text, text
+    assert late == []
+
+
+# --- upstream's files ------------------------------------------------------------------------------
+
+# Options of upstream's shipped agent.conf, with the values that it sets.
+UPSTREAM = """
+version = "2.4"
+api_versions = "default"
+uuid = "d432fbb3-d2f1-4a97-9ef7-75bd81c00000"
+ip = "127.0.0.1"
+port = 9002
+contact_ip = "127.0.0.1"
+contact_port = 9002
+registrar_ip = "127.0.0.1"
+registrar_tls_port = 8891
+registrar_tls_enabled = false
+registrar_tls_ca_cert = "default"
+enable_agent_mtls = true
+keylime_dir = "/var/lib/keylime"
+server_key = "default"
+server_key_password = ""
+payload_key = "default"
+payload_key_password = ""
+server_cert = "default"
+trusted_client_ca = "default"
+enc_keyname = "derived_tci_key"
+dec_payload_file = "decrypted_payload"
+secure_size = "1m"
+extract_payload_zip = true
+enable_revocation_notifications = false
+revocation_actions_dir = "/usr/libexec/keylime"
+revocation_notification_ip = "127.0.0.1"
+revocation_notification_port = 8992
+revocation_cert = "default"
+revocation_actions = ""
+payload_script = "autorun.sh"
+enable_insecure_payload = false
+allow_payload_revocation_actions = true
+tpm_hash_alg = "sha256"
+tpm_encryption_alg = "rsa"
+tpm_signing_alg = "rsassa"
+ek_handle = "generate"
+enable_iak_idevid = false
+iak_idevid_template = "detect"
+iak_idevid_asymmetric_alg = "rsa"
+iak_idevid_name_alg = "sha256"
+idevid_password = ""
+idevid_handle = ""
+iak_password = ""
+iak_handle = ""
+iak_cert = "default"
+idevid_cert = "default"
+tpm_ownerpassword = ""
+run_as = ""
+agent_data_path = "default"
+ima_ml_path = "default"
+measuredboot_ml_path = "default"
+attestation_interval_seconds = 60
+verifier_tls_ca_cert = "default"
+registrar_api_versions = "default"
+certification_keys_server_identifier = "ak"
+uefi_logs_evidence_version = "2.1"
+exponential_backoff_initial_delay = 10000
+exponential_backoff_max_retries = 5
+exponential_backoff_max_delay = 300000
+tls_accept_invalid_certs = false
+tls_accept_invalid_hostnames = false
+"""
+
+
+def test_upstreams_file_and_key_go_on(stage):
+    """U25: its configuration works without a warning but for the shared id, and its agent_data.json, readable
+    by all as upstream leaves it, keeps the key."""
+    work = stage.deployment.keylime_dir
+    stage.verifier.seconds = 15  # an interval of 60 s is below five times that
+    (work / "cv_ca").mkdir()
+    shutil.copy(stage.authority.certificate_path, work / "cv_ca/cacert.crt")
+    (stage.deployment.directory / "agent.conf").write_text(
+        f'[agent]{UPSTREAM}registrar_port = {stage.registrar.port}\nverifier_url = "{stage.verifier.url}"\n')
+    checked = run_agent(stage.deployment, "--check-config")
+    assert checked.returncode == 0 and "WARNING" not in checked.stderr, checked.stderr
+    keys = set()
+    for log in ("first", "second"):
+        agent = stage.deployment.start("agent", "--avoid-tpm", env={}, log=log)
+        agent.wait_for_line("SUCCESS! Evidence accepted")
+        warnings = [line for line in agent.output().splitlines()
+                    if " WARNING - " in line and "INSECURE" not in line and "measurement list" not in line
+                    and "boot log" not in line]
+        assert len(warnings) == 1 and "every default installation" in warnings[0], warnings
+        agent.stop()
+        keys.add(next(r for r in stage.registrar.requests if r.method == "POST").json["aik_tpm"])
+        stage.registrar.requests.clear()
+        os.chmod(work / "agent_data.json", 0o644)
+    assert len(keys) == 1
 
 
 # --- problems, all at once -------------------------------------------------------------------------

@@ -70,6 +70,15 @@ def test_programs_and_both_names_of_the_agent(installed):
         assert re.match(rf"[Uu]sage: {name} ", done.stdout), done.stdout[:200]
 
 
+def test_nothing_of_the_pull_agent(installed):
+    """C27: no file is named as one of the pull agent's, so both packages fit on one machine."""
+    root = installed[0]
+    files = [path.relative_to(root) for path in root.rglob("*") if not path.is_dir()]
+    assert files
+    foreign = [path for path in files if path.name.removesuffix(".service") == "keylime_agent"]
+    assert foreign == []
+
+
 # --- example configurations ----------------------------------------------------------------------
 
 

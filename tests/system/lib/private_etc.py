@@ -41,9 +41,10 @@ class PrivateEtc:
         place.parent.mkdir(exist_ok=True)
         place.write_text(text)
 
-    def command(self, name, *arguments):
+    def command(self, name, *arguments, before=()):
+        """`before`: words of a command that runs the program."""
         return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', str(self.root),
-                str(BINARIES[name]), *arguments]
+                *before, str(BINARIES[name]), *arguments]
 
     def start_server(self, name, env=None):
         """A server that listens."""
