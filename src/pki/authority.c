@@ -176,6 +176,9 @@ static PairState judge_pair(const Issue *issue, X509 *ca, const char **reason)
     *reason = "it was not issued by the CA of this directory";
     if (!signed_by(certificate, ca))
         return PAIR_UNUSABLE;
+    *reason = "its usages exclude its role";
+    if (!certificate_check_role(certificate, issue->request.role, issue->certificate_path, NULL))
+        return PAIR_UNUSABLE;
     *reason = "it has expired";
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
         return PAIR_UNUSABLE;

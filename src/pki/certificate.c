@@ -232,3 +232,21 @@ bool certificate_has_names(X509 *certificate, const char *const *dns, const char
     GENERAL_NAMES_free(names);
     return all;
 }
+
+bool certificate_check_role(X509 *certificate, PkiRole role, const char *what, GError **error)
+{
+    bool server = role == PKI_ROLE_SERVER;
+    int purpose = server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT;
+    if (X509_check_purpose(certificate, purpose, 0) == 1)
+        return true;
+    uint32_t wanted = server ? XKU_SSL_SERVER : XKU_SSL_CLIENT;
+    bool extended = (X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE) &&
+                    !(X509_get_extended_key_usage(certificate) & wanted);
+    g_set_error(error, PKI_ERROR, PKI_ERROR_UNTRUSTED,
+                "%s is not for a %s: its %s, so every peer would refuse it", what,
+                server ? "server" : "client",
+                !extended ? "key usage does not allow it"
+                : server  ? "extended key usage lacks serverAuth"
+                          : "extended key usage lacks clientAuth");
+    return false;
+}

@@ -28,5 +28,9 @@ X509 *certificate_make(const AuthoritySettings *settings, const CertificateReque
 /* Valid as long as the CA, which nothing in the system shortens. */
 X509_CRL *certificate_make_crl(X509 *ca, EVP_PKEY *ca_key, GError **error);
 
+/* Peers refuse a certificate whose usages exclude its role; one that names none is for both. `what`
+ * is for the message: "server certificate /path". */
+bool certificate_check_role(X509 *certificate, PkiRole role, const char *what, GError **error);
+
 /* All of `dns` and `ip` are among the certificate's subject alternative names. */
 bool certificate_has_names(X509 *certificate, const char *const *dns, const char *const *ip);

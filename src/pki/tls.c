@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "config/list.h"
+#include "pki/certificate.h"
 #include "pki/host_names.h"
 #include "pki/pem_file.h"
 
@@ -242,6 +243,13 @@ TlsFiles *tls_server_files(const Config *config, const char *component, GError *
     return g_steal_pointer(&files);
 }
 
+static bool check_client(const TlsFiles *files, GError **error)
+{
+    g_autoptr(X509) certificate = pem_file_certificate(files->certificate, error);
+    g_autofree char *name = g_strdup_printf("client certificate %s", files->certificate);
+    return certificate && certificate_check_role(certificate, PKI_ROLE_CLIENT, name, error);
+}
+
 TlsFiles *tls_client_files(const Config *config, const char *component, GError **error)
 {
     const char *tls_dir = config_text(config, NULL, "tls_dir");
@@ -258,7 +266,7 @@ TlsFiles *tls_client_files(const Config *config, const char *component, GError *
     files->key_password = password_of(config, "client_key_password");
     if (!resolve_trust(config, "trusted_server_ca", files, error) ||
         !pem_file_check_readable(files->certificate, "client certificate", error) ||
-        !pem_file_check_readable(files->key, "client key", error))
+        !pem_file_check_readable(files->key, "client key", error) || !check_client(files, error))
         return NULL;
     for (guint i = 0; files->trusted_ca[i]; i++) {
         if (!pem_file_check_readable(files->trusted_ca[i], "CA certificate", error))

@@ -5,6 +5,7 @@
 
 #define LOG_NAME "keylime.web"
 #include "base/log.h"
+#include "pki/certificate.h"
 #include "pki/pem_file.h"
 
 #include <openssl/err.h>
@@ -64,12 +65,14 @@ static bool load_pair(SSL_CTX *context, const TlsFiles *files, GError **error)
     g_autoptr(EVP_PKEY) key = pem_file_private_key(files->key, files->key_password, error);
     if (!key)
         return false;
+    g_autofree char *name = g_strdup_printf("server certificate %s", files->certificate);
     if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1) {
-        g_autofree char *what = g_strdup_printf("server certificate %s", files->certificate);
-        pki_set_openssl_error(error, what);
+        pki_set_openssl_error(error, name);
         return false;
     }
     X509 *certificate = SSL_CTX_get0_certificate(context);
+    if (!certificate_check_role(certificate, PKI_ROLE_SERVER, name, error))
+        return false;
     if (EVP_PKEY_eq(X509_get0_pubkey(certificate), key) != 1) {
         g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH,
                     "server key %s does not belong to server certificate %s", files->key,

@@ -18,12 +18,18 @@
 #define OID_TPM_HARDWARE "2.23.133.1.2"
 #define OID_HARDWARE_MODULE_NAME "1.3.6.1.5.5.7.8.4"
 
+/* A file that comes or goes changes the directory, which is looked at each time. One that is
+ * changed in place does not: the files are looked at this often. */
+#define LOOK_SPAN G_TIME_SPAN_SECOND
+
 struct TpmTrust {
     char *directory;
     GMutex lock;
-    X509_STORE *store;       /* NULL until read */
-    struct timespec changed; /* of the directory when it was read */
+    X509_STORE *store; /* NULL until read */
     unsigned anchors;
+    struct timespec changed; /* of the directory when it was read */
+    char *files;             /* what it held then: describe_files() */
+    gint64 looked;           /* monotonic */
 };
 
 TpmTrust *tpm_trust_new(const char *directory)
@@ -40,6 +46,7 @@ void tpm_trust_free(TpmTrust *trust)
         return;
     X509_STORE_free(trust->store);
     g_mutex_clear(&trust->lock);
+    g_free(trust->files);
     g_free(trust->directory);
     g_free(trust);
 }
@@ -62,18 +69,58 @@ static unsigned add_file(X509_STORE *store, const char *path)
     return count;
 }
 
-static unsigned add_directory(X509_STORE *store, const char *directory)
+/* The paths of the files that count. */
+static GPtrArray *list_files(const char *directory)
 {
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GDir) listing = g_dir_open(directory, 0, NULL);
-    unsigned count = 0;
     const char *name;
     while (listing && (name = g_dir_read_name(listing))) {
-        if (!g_str_has_suffix(name, ".pem"))
-            continue;
-        g_autofree char *path = g_build_filename(directory, name, NULL);
-        count += add_file(store, path);
+        if (g_str_has_suffix(name, ".pem"))
+            g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
     }
-    return count;
+    return paths;
+}
+
+/* A text that differs when a file is another one, or was written to. */
+static char *describe_files(const GPtrArray *paths)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < paths->len; i++) {
+        const char *path = g_ptr_array_index(paths, i);
+        struct stat status = {0};
+        bool there = stat(path, &status) == 0;
+        g_string_append_printf(text, "%s %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %ld.%09ld\n",
+                               path, there, (gint64)status.st_ino, (gint64)status.st_size,
+                               (long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static void read_files(TpmTrust *trust, const GPtrArray *paths)
+{
+    X509_STORE_free(trust->store);
+    trust->store = X509_STORE_new();
+    trust->anchors = 0;
+    for (guint i = 0; i < paths->len; i++)
+        trust->anchors += add_file(trust->store, g_ptr_array_index(paths, i));
+}
+
+/* With the lock held: the store is as the files are. */
+static void refresh(TpmTrust *trust, struct timespec changed)
+{
+    gint64 now = g_get_monotonic_time();
+    bool same = trust->store && memcmp(&changed, &trust->changed, sizeof changed) == 0;
+    if (same && now - trust->looked < LOOK_SPAN)
+        return;
+    g_autoptr(GPtrArray) paths = list_files(trust->directory);
+    g_autofree char *files = describe_files(paths);
+    if (!same || strcmp(files, trust->files) != 0)
+        read_files(trust, paths);
+    g_free(trust->files);
+    trust->files = g_steal_pointer(&files);
+    trust->changed = changed;
+    trust->looked = now;
 }
 
 /* The present store, read again after a change. New reference, or NULL when there is no anchor. */
@@ -87,12 +134,7 @@ static X509_STORE *current_store(TpmTrust *trust, GError **error)
         return NULL;
     }
     g_mutex_lock(&trust->lock);
-    if (!trust->store || memcmp(&status.st_mtim, &trust->changed, sizeof trust->changed) != 0) {
-        X509_STORE_free(trust->store);
-        trust->store = X509_STORE_new();
-        trust->changed = status.st_mtim;
-        trust->anchors = add_directory(trust->store, trust->directory);
-    }
+    refresh(trust, status.st_mtim);
     X509_STORE *store = NULL;
     if (trust->anchors > 0) {
         store = trust->store;

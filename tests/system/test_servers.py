@@ -9,6 +9,7 @@ import threading
 
 import pytest
 import requests
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lib.ca_directory import CaDirectory
 from lib.program import wait_until
@@ -105,3 +106,23 @@ def test_U6_a_certificate_that_is_due_is_renewed(deployment, name):
     wait_until(lambda: site.certificate() != before, what="the renewed certificate")
     assert (site.certificates / "cacert.crt").read_text() == authority
     site.probe(site.session())
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_certificate_for_clients_is_no_servers(deployment, name):
+    """D38, D114: refused where agents would refuse it; without usages, as older CAs issue, it serves."""
+    site = Site(deployment, name)
+    authority = CaDirectory(site.certificates)
+    assert site.program.stop() == 0
+    env = {**site.env, f"KEYLIME_{name.upper()}_TLS_DIR": str(site.certificates),
+           f"KEYLIME_{name.upper()}_TRUSTED_CLIENT_CA": "[cacert.crt]"}
+    authority.issue("server", usages=[ExtendedKeyUsageOID.CLIENT_AUTH])
+    refused = deployment.start(name, env=env, log="refused")
+    assert refused.process.wait(20) == 1
+    assert "server-cert.crt is not for a server: its extended key usage lacks serverAuth" in \
+        refused.output()
+    for usages in ([], [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]):
+        authority.issue("server", usages=usages)
+        program = deployment.start_server(name, env, log=f"usages-{len(usages)}")
+        site.probe(site.session())
+        assert program.stop() == 0

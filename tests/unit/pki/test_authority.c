@@ -248,6 +248,18 @@ static void test_foreign_pair_is_kept_beside(void **state)
     test_remove(directory);
 }
 
+static void test_pair_of_another_role_is_replaced(void **state)
+{
+    g_autofree char *directory = test_directory();
+    AuthoritySettings settings = test_settings();
+    assert_true(authority_ensure(directory, &settings, NULL));
+    assert_true(authority_ensure_certificate(directory, &settings, "server", PKI_ROLE_CLIENT,
+                                             server_dns, server_ip, NULL, NULL));
+    assert_true(renewed(directory, &settings));
+    assert_false(renewed(directory, &settings));
+    test_remove(directory);
+}
+
 static void test_key_password(void **state)
 {
     g_autofree char *directory = test_directory();
@@ -348,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_new_names_mean_a_new_certificate),
         cmocka_unit_test(test_without_the_key_store),
         cmocka_unit_test(test_foreign_pair_is_kept_beside),
+        cmocka_unit_test(test_pair_of_another_role_is_replaced),
         cmocka_unit_test(test_key_password),
         cmocka_unit_test(test_lost_ca_certificate_is_made_with_the_old_key),
         cmocka_unit_test(test_processes_that_start_together),

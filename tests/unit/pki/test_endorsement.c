@@ -354,6 +354,26 @@ static void test_store_is_read_again_after_a_change(void **state)
     tpm_trust_free(trust);
 }
 
+/* Written to, not replaced: the directory stays as it is. */
+static void test_file_that_is_changed_in_place(void **state)
+{
+    const Chain *chain = *state;
+    TpmTrust *trust = tpm_trust_new(chain->store);
+    g_autoptr(EkCertificate) certificate = parse_chain(chain->ek.certificate, NULL);
+    g_autofree char *warning = NULL;
+    g_autofree char *path = g_build_filename(chain->store, "anchor.pem", NULL);
+    g_autofree char *text = pem_of_certificate(chain->middle.certificate);
+    assert_true(g_file_set_contents_full(path, "none", -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    assert_false(tpm_trust_verify_ek(trust, certificate, &warning, NULL));
+    assert_true(g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    g_usleep(1100000);
+    assert_true(tpm_trust_verify_ek(trust, certificate, &warning, NULL));
+    assert_true(g_file_set_contents_full(path, "none", -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    g_usleep(1100000);
+    assert_false(tpm_trust_verify_ek(trust, certificate, &warning, NULL));
+    tpm_trust_free(trust);
+}
+
 static void test_missing_store(void **state)
 {
     const Chain *chain = *state;
@@ -383,6 +403,7 @@ int main(void)
         CHAIN_TEST(test_key_usage),
         CHAIN_TEST(test_device_names),
         CHAIN_TEST(test_store_is_read_again_after_a_change),
+        CHAIN_TEST(test_file_that_is_changed_in_place),
         CHAIN_TEST(test_missing_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

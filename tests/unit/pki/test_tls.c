@@ -197,6 +197,26 @@ static void test_client(void **state)
     assert_null(of_all->trusted_ca[0]);
 }
 
+/* A usage that excludes the role would make every peer refuse; D38, D114. */
+static void test_certificates_are_for_their_role(void **state)
+{
+    const Place *place = *state;
+    make_directory(place, "own");
+    g_autoptr(Config) config =
+        configure(place, "tls_dir = own\nserver_cert = client-cert.crt\n"
+                         "server_key = client-private.pem\ntrusted_client_ca = [cacert.crt]\n");
+    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", NULL);
+    assert_non_null(files);
+    g_autoptr(GError) error = NULL;
+    assert_null(tls_server_context(files, &error));
+    assert_non_null(strstr(error->message, "own/client-cert.crt is not for a server"));
+    assert_non_null(strstr(error->message, "serverAuth"));
+    expect_refusal(place,
+                   "tls_dir = own\nclient_cert = server-cert.crt\n"
+                   "client_key = server-private.pem\ntrusted_server_ca = [cacert.crt]\n",
+                   true, "lacks clientAuth");
+}
+
 static void expect_no_context(const TlsFiles *files, int code, const char *words)
 {
     g_autoptr(GError) error = NULL;
@@ -294,6 +314,7 @@ int main(void)
         PLACE_TEST(test_refusals),
         PLACE_TEST(test_generate),
         PLACE_TEST(test_client),
+        PLACE_TEST(test_certificates_are_for_their_role),
         PLACE_TEST(test_context_of_bad_files),
         PLACE_TEST(test_unreadable_file),
         cmocka_unit_test(test_host_names),
