@@ -70,6 +70,20 @@ static int watchdog_interval(void)
     return (int)CLAMP(limit / 2000, 1, G_MAXINT);
 }
 
+/* Calls the hook that is due; milliseconds until it is again, -1 without one. */
+static int tend(const DaemonHooks *hooks, gint64 *due)
+{
+    if (!hooks || !hooks->tend)
+        return -1;
+    gint64 now = g_get_monotonic_time();
+    if (now >= *due) {
+        hooks->tend(hooks->context);
+        *due = g_get_monotonic_time() + hooks->tend_seconds * G_USEC_PER_SEC;
+    }
+    gint64 rest = (*due - g_get_monotonic_time()) / 1000 + 1;
+    return (int)CLAMP(rest, 1, G_MAXINT);
+}
+
 /* The next signal; 0 when `interval` (ms, -1 = never) passed first; -1 on failure. */
 static int next_signal(int fd, int interval)
 {
@@ -88,13 +102,16 @@ int daemon_run(const DaemonHooks *hooks)
     sigset_t signals = watched_signals();
     int fd = signalfd(-1, &signals, SFD_CLOEXEC);
     int interval = watchdog_interval();
+    gint64 due = g_get_monotonic_time() + (hooks ? hooks->tend_seconds : 0) * G_USEC_PER_SEC;
     int received = fd < 0 ? -1 : 0;
     while (received == 0 || received == SIGHUP) {
         if (received == SIGHUP)
             reload(hooks);
+        int rest = tend(hooks, &due);
         if (interval > 0)
             ping_watchdog(hooks);
-        received = next_signal(fd, interval);
+        received =
+            next_signal(fd, interval > 0 && rest > 0 ? MIN(interval, rest) : MAX(interval, rest));
     }
     if (received < 0)
         log_error("Cannot wait for signals: %s", g_strerror(errno));

@@ -15,6 +15,10 @@ typedef struct {
     /* SIGHUP: re-read certificates and log level. Called on the thread that runs daemon_run().
      * NULL: the signal changes nothing. */
     void (*reload)(gpointer context);
+    /* Called every `tend_seconds` on the same thread: what comes due while the program runs. NULL:
+     * nothing does. */
+    void (*tend)(gpointer context);
+    unsigned tend_seconds;
     /* Asked before each watchdog ping; false lets the service manager restart the program. NULL =
      * always alive. */
     bool (*alive)(gpointer context);

@@ -16,6 +16,8 @@
 #define QUEUE_LIMIT 1024
 /* A handler blocks on its database connection while others can work: more threads than CPUs. */
 #define WORKERS_PER_IO_THREAD 4
+/* Certificates come due while a server runs for months (decision D114). */
+#define CERTIFICATES_SECONDS (24 * 60 * 60)
 
 typedef struct {
     const Service *service;
@@ -132,12 +134,15 @@ static bool start(Life *life, GError **error)
            make_server(life, error) && listen_and_serve(life, error);
 }
 
-/* --- SIGHUP and end -------------------------------------------------------------------------- */
+/* --- while it runs, and the end --------------------------------------------------------------- */
 
 /* Generated certificates that are due are renewed first. New connections get the new ones; those
  * that are open go on. */
-static void reload_certificates(Life *life)
+static void reload_certificates(gpointer context)
 {
+    Life *life = context;
+    if (!life->tls_files)
+        return;
     g_autoptr(GError) error = NULL;
     g_autoptr(TlsFiles) files =
         tls_server_files(life->config, life->service->schema->component, &error);
@@ -157,8 +162,7 @@ static void reload(gpointer context)
     g_autoptr(GError) error = NULL;
     if (!logging_reload(life->service->schema->component, &error))
         log_error("Kept the present log level: %s", error->message);
-    if (life->tls_files)
-        reload_certificates(life);
+    reload_certificates(life);
 }
 
 /* Backwards; parts that never started are NULL. */
@@ -183,7 +187,10 @@ int service_main(const Service *service, int argc, char **argv)
     daemon_block_signals();
     g_autoptr(GError) error = NULL;
     if (start(&life, &error)) {
-        DaemonHooks hooks = {.reload = reload, .context = &life};
+        DaemonHooks hooks = {.reload = reload,
+                             .tend = reload_certificates,
+                             .tend_seconds = CERTIFICATES_SECONDS,
+                             .context = &life};
         daemon_ready(service->status);
         status = daemon_run(&hooks) < 0 ? 1 : 0;
     } else {

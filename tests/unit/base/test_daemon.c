@@ -41,6 +41,26 @@ static void test_interrupt_without_hooks(void **state)
     assert_int_equal(first, SIGINT);
 }
 
+static gint64 tended_at[2];
+static unsigned tended;
+
+static void tend_twice(gpointer context)
+{
+    tended_at[tended++] = g_get_monotonic_time();
+    if (tended == 2)
+        kill(getpid(), SIGTERM);
+}
+
+static void test_what_comes_due(void **state)
+{
+    DaemonHooks hooks = {.tend = tend_twice, .tend_seconds = 1};
+    gint64 start = g_get_monotonic_time();
+    assert_int_equal(daemon_run(&hooks), SIGTERM);
+    assert_int_equal(tended, 2);
+    assert_true(tended_at[0] - start >= G_USEC_PER_SEC);
+    assert_true(tended_at[1] - tended_at[0] >= G_USEC_PER_SEC);
+}
+
 static unsigned pings_allowed;
 
 static bool alive_until_second_ping(gpointer context)
@@ -98,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reload_then_terminate),
         cmocka_unit_test(test_interrupt_without_hooks),
+        cmocka_unit_test(test_what_comes_due),
         cmocka_unit_test(test_service_manager_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
