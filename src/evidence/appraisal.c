@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "evidence/appraisal.h"
 
-#include "evidence/pcr_check.h"
-
 #include <string.h>
 
 /* Upstream's event id, misspelling included (verifier-push-api §7.2). */
@@ -39,6 +37,8 @@ static bool appraise_clock(const AppraisalInput *input, const AppraisalState *st
 
 static void remember(AppraisalState *state, const TpmPublic *ak, const VerifiedQuote *quote)
 {
+    if (!same_key(state, ak))
+        state->boot = (BootState){0};
     state->known = true;
     memcpy(state->ak_name, ak->name, ak->name_size);
     state->ak_name_size = ak->name_size;
@@ -63,8 +63,13 @@ Verdict *appraise(const AppraisalInput *input, AppraisalState *state, VerifiedQu
     remember(state, input->quote.ak, verified);
 
     PcrCheck check = {
-        .pcrs = &verified->pcrs, .bank = verified->hash, .tpm_policy = input->tpm_policy};
-    pcr_check(&check, verdict);
+        .pcrs = &verified->pcrs,
+        .bank = verified->hash,
+        .reset_count = verified->clock.reset_count,
+        .tpm_policy = input->tpm_policy,
+        .boot = input->boot,
+    };
+    pcr_check(&check, &state->boot, verdict);
     if (quote)
         *quote = g_steal_pointer(&verified);
     return g_steal_pointer(&verdict);

@@ -5,8 +5,7 @@
  */
 #pragma once
 
-#include "evidence/verdict.h"
-#include "policy/tpm_policy.h"
+#include "evidence/pcr_check.h"
 #include "tpm/quote.h"
 
 /* What is remembered of the last attestation whose quote was authenticated, whatever its verdict.
@@ -17,12 +16,14 @@ typedef struct {
     size_t ak_name_size;
     TpmClock clock;
     uint64_t firmware_version;
+    BootState boot; /* of the last evaluation of a boot that passed, under this AK */
 } AppraisalState;
 
 typedef struct {
     QuoteInput quote;
     const TpmPolicy *tpm_policy; /* may be NULL: nothing to compare */
     bool require_safe_clock;
+    const BootInput *boot; /* NULL: no boot event log and no policy for one */
 } AppraisalInput;
 
 /*

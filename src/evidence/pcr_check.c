@@ -2,52 +2,25 @@
 #include "evidence/pcr_check.h"
 
 #include "base/encoding.h"
+#include "evidence/pcr_failure.h"
 
 #define EVENT_INVALID_PCR "pcr_validation.invalid_pcr_%u"
 #define EVENT_MISSING_PCRS "pcr_validation.missing_pcrs"
 
 static void fail_value(const PcrCheck *check, unsigned pcr, Bytes value, Verdict *verdict)
 {
-    const char *bank = tpm_algorithm_name(check->bank);
     g_autofree char *event = g_strdup_printf(EVENT_INVALID_PCR, pcr);
     g_autofree char *expected = tpm_policy_expected(check->tpm_policy, pcr, value.size);
     g_autofree char *got = hex_encode(value);
-    g_autofree char *message =
-        *expected ? g_strdup_printf("PCR %u (%s): expected %s, got %s", pcr, bank, expected, got)
-                  : g_strdup_printf("PCR %u (%s): the TPM policy has no value of this bank, got %s",
-                                    pcr, bank, got);
-    Json *context = json_object_new_object();
-    json_add_text(context, "message", message);
-    json_add_int(context, "pcr", pcr);
-    json_add_text(context, "bank", bank);
-    json_add_text(context, "expected", expected);
-    json_add_text(context, "got", got);
-    verdict_fail(verdict, event, context);
-}
-
-static void fail_missing(const PcrCheck *check, uint32_t missing, Verdict *verdict)
-{
-    const char *bank = tpm_algorithm_name(check->bank);
-    g_autoptr(GString) list = g_string_new(NULL);
-    Json *data = json_object_new_array();
-    for (unsigned pcr = 0; pcr < PCR_COUNT; pcr++) {
-        if (!(missing >> pcr & 1))
-            continue;
-        g_string_append_printf(list, "%s%u", list->len > 0 ? ", " : "", pcr);
-        json_object_array_add(data, json_object_new_int((int)pcr));
-    }
-    g_autofree char *message = g_strdup_printf(
-        "PCRs of the TPM policy are missing in the quote (%s): %s", bank, list->str);
-    Json *context = json_object_new_object();
-    json_add_text(context, "message", message);
-    json_add_text(context, "bank", bank);
-    json_add(context, "data", data);
-    verdict_fail(verdict, EVENT_MISSING_PCRS, context);
+    g_autofree char *reason =
+        *expected ? g_strdup_printf("expected %s, got %s", expected, got)
+                  : g_strdup_printf("the TPM policy has no value of this bank, got %s", got);
+    pcr_failure_value(verdict, event, pcr, check->bank, expected, value, reason);
 }
 
 /* Every PCR that the TPM policy names must be in the quote with one of its values; others do not
- * matter (decision D11). */
-static void check_tpm_policy(const PcrCheck *check, Verdict *verdict)
+ * matter (decision D11). Returns the bits of the PCRs that it names. */
+static uint32_t check_tpm_policy(const PcrCheck *check, Verdict *verdict)
 {
     uint32_t named = tpm_policy_pcrs(check->tpm_policy);
     uint32_t quoted = pcr_values_in_bank(check->pcrs, check->bank);
@@ -59,11 +32,17 @@ static void check_tpm_policy(const PcrCheck *check, Verdict *verdict)
             fail_value(check, pcr, value, verdict);
     }
     if ((named & ~quoted) != 0)
-        fail_missing(check, named & ~quoted, verdict);
+        pcr_failure_missing(verdict, EVENT_MISSING_PCRS, named & ~quoted, check->bank,
+                            "PCRs of the TPM policy are missing in the quote");
+    return named & quoted;
 }
 
-void pcr_check(const PcrCheck *check, Verdict *verdict)
+void pcr_check(const PcrCheck *check, BootState *boot_state, Verdict *verdict)
 {
+    g_autoptr(BootCheck) boot = boot_check_begin(check->boot, check->pcrs, check->bank, verdict);
+    uint32_t used = boot_check_compare(boot, verdict);
     if (check->tpm_policy)
-        check_tpm_policy(check, verdict);
+        used |= check_tpm_policy(check, verdict);
+    boot_check_policy(boot, verdict);
+    boot_check_evaluate(boot, used, check->reset_count, boot_state, verdict);
 }

@@ -8,6 +8,8 @@ static void check_vector(Json *vector, size_t position, Tally *tally)
     if (log)
         check_event_log(vector, bytes_of_gbytes(log), tally);
     case_end(tally);
+    if (log)
+        check_boot_policies(vector, bytes_of_gbytes(log), tally);
 }
 
 static void read_manifest(Json *document, Tally *tally)

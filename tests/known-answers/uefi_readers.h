@@ -9,3 +9,5 @@
 
 /* Whether the log parses, its banks, its number of events, PCRs, aggregates, and JSON view. */
 void check_event_log(Json *vector, Bytes log, Tally *tally);
+/* Its policy cases and attestation cases. */
+void check_boot_policies(Json *vector, Bytes log, Tally *tally);
