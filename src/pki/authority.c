@@ -68,9 +68,9 @@ static Keystore *keystore_for_new_ca(const char *directory, const AuthoritySetti
     return g_steal_pointer(&keystore);
 }
 
-static bool write_crl(const char *directory, X509 *ca, EVP_PKEY *key, GError **error)
+static bool write_crl(const char *directory, X509 *ca, const Keystore *keystore, GError **error)
 {
-    g_autoptr(X509_CRL) crl = certificate_make_crl(ca, key, error);
+    g_autoptr(X509_CRL) crl = certificate_make_crl(ca, keystore->ca_key, keystore->revoked, error);
     if (!crl)
         return false;
     g_autoptr(BIO) pem = BIO_new(BIO_s_mem());
@@ -98,7 +98,7 @@ static bool make_authority(const char *directory, const AuthoritySettings *setti
     g_autofree char *public_key = pem_of_public_key(keystore->ca_key);
     g_autofree char *certificate = pem_of_certificate(ca);
     if (!write_text(directory, "ca-public.pem", public_key, PEM_MODE_PUBLIC, error) ||
-        !write_crl(directory, ca, keystore->ca_key, error) ||
+        !write_crl(directory, ca, keystore, error) ||
         !write_text(directory, "cacert.crt", certificate, PEM_MODE_PUBLIC, error))
         return false;
     log_info("CA certificate created successfully in %s", directory);
@@ -216,16 +216,23 @@ static bool write_pair(const Issue *issue, EVP_PKEY *key, X509 *certificate, GEr
     return good;
 }
 
+/* The keystore of `ca`. */
+static Keystore *matching_keystore(const char *directory, const AuthoritySettings *settings,
+                                   X509 *ca, GError **error)
+{
+    g_autoptr(Keystore) keystore = open_keystore(directory, settings, error);
+    if (!keystore || EVP_PKEY_eq(X509_get0_pubkey(ca), keystore->ca_key) == 1)
+        return g_steal_pointer(&keystore);
+    g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH,
+                "private.yml and cacert.crt in %s belong to different CAs", directory);
+    return NULL;
+}
+
 static bool issue_pair(const Issue *issue, X509 *ca, bool keep, GError **error)
 {
-    g_autoptr(Keystore) keystore = open_keystore(issue->directory, issue->settings, error);
+    g_autoptr(Keystore) keystore = matching_keystore(issue->directory, issue->settings, ca, error);
     if (!keystore)
         return false;
-    if (EVP_PKEY_eq(X509_get0_pubkey(ca), keystore->ca_key) != 1) {
-        g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH,
-                    "private.yml and cacert.crt in %s belong to different CAs", issue->directory);
-        return false;
-    }
     g_autoptr(EVP_PKEY) key = certificate_new_key(issue->settings, error);
     g_autoptr(X509) certificate =
         key ? certificate_make(issue->settings, &issue->request, key, ca, keystore->ca_key, error)
@@ -243,11 +250,16 @@ static bool issue_pair(const Issue *issue, X509 *ca, bool keep, GError **error)
     return true;
 }
 
+static X509 *ca_certificate(const char *directory, GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, "cacert.crt", NULL);
+    return pem_file_certificate(path, error);
+}
+
 /* Under the directory's lock: judge what is there, then act. */
 static bool ensure_pair(const Issue *issue, GError **error)
 {
-    g_autofree char *ca_path = g_build_filename(issue->directory, "cacert.crt", NULL);
-    g_autoptr(X509) ca = pem_file_certificate(ca_path, error);
+    g_autoptr(X509) ca = ca_certificate(issue->directory, error);
     if (!ca)
         return false;
     const char *reason = "it is not there";
@@ -268,9 +280,10 @@ static bool ensure_pair(const Issue *issue, GError **error)
     return false;
 }
 
-bool authority_ensure_certificate(const char *directory, const AuthoritySettings *settings,
-                                  const char *name, PkiRole role, const char *const *dns,
-                                  const char *const *ip, const char *key_password, GError **error)
+/* Runs `act` with the directory locked and the paths of the pair. */
+static bool with_issue(const char *directory, const AuthoritySettings *settings,
+                       const CertificateRequest *request, const char *key_password,
+                       bool (*act)(const Issue *issue, GError **error), GError **error)
 {
     int lock = directory_lock(directory, error);
     if (lock < 0)
@@ -278,14 +291,101 @@ bool authority_ensure_certificate(const char *directory, const AuthoritySettings
     Issue issue = {
         .directory = directory,
         .settings = settings,
-        .request = {.common_name = name, .role = role, .dns = dns, .ip = ip},
+        .request = *request,
         .key_password = key_password,
-        .certificate_path = file_of(directory, name, "-cert.crt"),
-        .key_path = file_of(directory, name, "-private.pem"),
+        .certificate_path = file_of(directory, request->common_name, "-cert.crt"),
+        .key_path = file_of(directory, request->common_name, "-private.pem"),
     };
-    bool good = ensure_pair(&issue, error);
+    bool good = act(&issue, error);
     g_free(issue.certificate_path);
     g_free(issue.key_path);
+    close(lock);
+    return good;
+}
+
+bool authority_ensure_certificate(const char *directory, const AuthoritySettings *settings,
+                                  const char *name, PkiRole role, const char *const *dns,
+                                  const char *const *ip, const char *key_password, GError **error)
+{
+    CertificateRequest request = {.common_name = name, .role = role, .dns = dns, .ip = ip};
+    return with_issue(directory, settings, &request, key_password, ensure_pair, error);
+}
+
+/* --- the operator's commands
+ * ---------------------------------------------------------------------- */
+
+static bool create_pair(const Issue *issue, GError **error)
+{
+    g_autoptr(X509) ca = ca_certificate(issue->directory, error);
+    return ca && issue_pair(issue, ca, true, error);
+}
+
+bool authority_create_certificate(const char *directory, const AuthoritySettings *settings,
+                                  const char *name, PkiRole role, const char *const *dns,
+                                  const char *const *ip, GError **error)
+{
+    CertificateRequest request = {.common_name = name, .role = role, .dns = dns, .ip = ip};
+    return with_issue(directory, settings, &request, NULL, create_pair, error);
+}
+
+/* The list is written before the keystore: what a server reads must not lag behind. */
+static bool revoke_pair(const Issue *issue, GError **error)
+{
+    g_autoptr(X509) ca = ca_certificate(issue->directory, error);
+    g_autoptr(X509) certificate = ca ? pem_file_certificate(issue->certificate_path, error) : NULL;
+    if (!certificate)
+        return false;
+    if (!signed_by(certificate, ca)) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH,
+                    "%s was not issued by the CA of this directory", issue->certificate_path);
+        return false;
+    }
+    g_autoptr(Keystore) keystore = matching_keystore(issue->directory, issue->settings, ca, error);
+    if (!keystore)
+        return false;
+    g_autofree char *serial = certificate_serial(certificate);
+    if (!g_ptr_array_find_with_equal_func(keystore->revoked, serial, g_str_equal, NULL))
+        g_ptr_array_add(keystore->revoked, g_steal_pointer(&serial));
+    g_autofree char *path = g_build_filename(issue->directory, "private.yml", NULL);
+    return write_crl(issue->directory, ca, keystore, error) &&
+           keystore_save(keystore, path, keystore_password(issue->settings), error);
+}
+
+bool authority_revoke(const char *directory, const AuthoritySettings *settings, const char *name,
+                      GError **error)
+{
+    CertificateRequest request = {.common_name = name};
+    return with_issue(directory, settings, &request, NULL, revoke_pair, error);
+}
+
+static bool import_key(const char *directory, const AuthoritySettings *settings,
+                       const char *key_path, gint64 last_serial, GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, "private.yml", NULL);
+    g_autoptr(X509) ca = ca_certificate(directory, error);
+    g_autoptr(EVP_PKEY) key = ca ? pem_file_private_key(key_path, NULL, error) : NULL;
+    if (!key)
+        return false;
+    if (EVP_PKEY_eq(X509_get0_pubkey(ca), key) != 1) {
+        g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH, "%s is not the key of %s/cacert.crt",
+                    key_path, directory);
+        return false;
+    }
+    g_autoptr(Keystore) keystore = keystore_new(g_steal_pointer(&key));
+    keystore->last_serial = last_serial;
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        keep_old(path);
+    return write_crl(directory, ca, keystore, error) &&
+           keystore_save(keystore, path, keystore_password(settings), error);
+}
+
+bool authority_import_key(const char *directory, const AuthoritySettings *settings,
+                          const char *key_path, gint64 last_serial, GError **error)
+{
+    int lock = directory_lock(directory, error);
+    if (lock < 0)
+        return false;
+    bool good = import_key(directory, settings, key_path, last_serial, error);
     close(lock);
     return good;
 }

@@ -47,3 +47,20 @@ typedef enum { PKI_ROLE_SERVER, PKI_ROLE_CLIENT } PkiRole;
 bool authority_ensure_certificate(const char *directory, const AuthoritySettings *settings,
                                   const char *name, PkiRole role, const char *const *dns,
                                   const char *const *ip, const char *key_password, GError **error);
+
+/* --- what an operator asks for (keylime_ca, tenant-and-management-api §10) ------------------ */
+
+/* A new pair, whatever is there: an older one of this name is kept beside as `*.old`. */
+bool authority_create_certificate(const char *directory, const AuthoritySettings *settings,
+                                  const char *name, PkiRole role, const char *const *dns,
+                                  const char *const *ip, GError **error);
+
+/* Takes `<name>-cert.crt` back: `cacrl.der` and `cacrl.pem` name it from now on. */
+bool authority_revoke(const char *directory, const AuthoritySettings *settings, const char *name,
+                      GError **error);
+
+/* Makes the key store of a CA whose certificate is there, from its unencrypted private key; an
+ * older key store is kept beside. Nothing is revoked then. `last_serial`: for upstream's tool,
+ * which numbers certificates. */
+bool authority_import_key(const char *directory, const AuthoritySettings *settings,
+                          const char *key_path, gint64 last_serial, GError **error);

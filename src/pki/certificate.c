@@ -175,6 +175,40 @@ X509 *certificate_make(const AuthoritySettings *settings, const CertificateReque
     return g_steal_pointer(&made);
 }
 
+static bool add_revoked(X509_CRL *crl, const char *serial, ASN1_TIME *now)
+{
+    BIGNUM *number = NULL;
+    bool whole = *serial && (size_t)BN_dec2bn(&number, serial) == strlen(serial);
+    X509_REVOKED *entry = X509_REVOKED_new();
+    ASN1_INTEGER *value = whole ? BN_to_ASN1_INTEGER(number, NULL) : NULL;
+    bool good = value && X509_REVOKED_set_serialNumber(entry, value) == 1 &&
+                X509_REVOKED_set_revocationDate(entry, now) == 1 &&
+                X509_CRL_add0_revoked(crl, entry) == 1;
+    if (!good)
+        X509_REVOKED_free(entry);
+    ASN1_INTEGER_free(value);
+    BN_free(number);
+    return good;
+}
+
+static bool add_all_revoked(X509_CRL *crl, const GPtrArray *revoked, ASN1_TIME *now)
+{
+    bool good = true;
+    for (guint i = 0; good && i < revoked->len; i++)
+        good = add_revoked(crl, g_ptr_array_index(revoked, i), now);
+    return good && X509_CRL_sort(crl) == 1;
+}
+
+char *certificate_serial(X509 *certificate)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *digits = BN_bn2dec(number);
+    char *text = g_strdup(digits);
+    OPENSSL_free(digits);
+    BN_free(number);
+    return text;
+}
+
 static bool add_crl_extensions(X509_CRL *crl, X509 *ca)
 {
     X509V3_CTX context;
@@ -182,14 +216,15 @@ static bool add_crl_extensions(X509_CRL *crl, X509 *ca)
     X509_EXTENSION *key_id =
         X509V3_EXT_conf_nid(NULL, &context, NID_authority_key_identifier, "keyid:always");
     ASN1_INTEGER *number = ASN1_INTEGER_new();
-    bool good = key_id && X509_CRL_add_ext(crl, key_id, -1) == 1 && ASN1_INTEGER_set(number, 1) &&
+    bool good = key_id && X509_CRL_add_ext(crl, key_id, -1) == 1 &&
+                ASN1_INTEGER_set_int64(number, g_get_real_time()) &&
                 X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1;
     ASN1_INTEGER_free(number);
     X509_EXTENSION_free(key_id);
     return good;
 }
 
-X509_CRL *certificate_make_crl(X509 *ca, EVP_PKEY *ca_key, GError **error)
+X509_CRL *certificate_make_crl(X509 *ca, EVP_PKEY *ca_key, const GPtrArray *revoked, GError **error)
 {
     g_autoptr(X509_CRL) crl = X509_CRL_new();
     ASN1_TIME *now = X509_gmtime_adj(NULL, -BACKDATE_SECONDS);
@@ -197,7 +232,8 @@ X509_CRL *certificate_make_crl(X509 *ca, EVP_PKEY *ca_key, GError **error)
                 X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca)) == 1 &&
                 X509_CRL_set1_lastUpdate(crl, now) == 1 &&
                 X509_CRL_set1_nextUpdate(crl, X509_get0_notAfter(ca)) == 1 &&
-                add_crl_extensions(crl, ca) && X509_CRL_sign(crl, ca_key, EVP_sha256()) > 0;
+                add_all_revoked(crl, revoked, now) && add_crl_extensions(crl, ca) &&
+                X509_CRL_sign(crl, ca_key, EVP_sha256()) > 0;
     ASN1_TIME_free(now);
     if (!good) {
         pki_set_openssl_error(error, "cannot make the revocation list");

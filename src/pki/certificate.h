@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The three things the authority signs: its own certificate, those of servers and clients, and an
- * empty revocation list. Profiles: configuration-and-operations §10.4, decision D114; all pass
+ * The three things the authority signs: its own certificate, those of servers and clients, and its
+ * revocation list. Profiles: configuration-and-operations §10.4, decision D114; all pass
  * `openssl verify -x509_strict`.
  */
 #pragma once
@@ -25,8 +25,13 @@ typedef struct {
 X509 *certificate_make(const AuthoritySettings *settings, const CertificateRequest *request,
                        EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key, GError **error);
 
-/* Valid as long as the CA, which nothing in the system shortens. */
-X509_CRL *certificate_make_crl(X509 *ca, EVP_PKEY *ca_key, GError **error);
+/* The list of what the CA takes back: `revoked` holds serial numbers as decimal texts, and a text
+ * that is none is an error. Valid as long as the CA, which nothing in the system shortens; its
+ * number, which must grow, is the time of its making. */
+X509_CRL *certificate_make_crl(X509 *ca, EVP_PKEY *ca_key, const GPtrArray *revoked,
+                               GError **error);
+/* Decimal serial number, newly allocated. */
+char *certificate_serial(X509 *certificate);
 
 /* Peers refuse a certificate whose usages exclude its role; one that names none is for both. `what`
  * is for the message: "server certificate /path". */

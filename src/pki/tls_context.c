@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "pki/certificate.h"
 #include "pki/pem_file.h"
+#include "pki/revocation.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -112,6 +113,8 @@ static bool load_trust(SSL_CTX *context, const TlsFiles *files, GError **error)
             pki_set_openssl_error(error, what);
             return false;
         }
+        if (!revocation_load(context, files->trusted_ca[i], error))
+            return false;
         g_autoptr(X509) ca = pem_file_certificate(files->trusted_ca[i], NULL);
         if (ca)
             warn_expiry(ca, files->trusted_ca[i]);
