@@ -22,6 +22,7 @@ bool peer_open(Peer *peer, GError **error)
         .verify_host = peer->verify_host_names,
         .timeout_ms = peer->timeout_ms,
         .max_answer = 1024 * 1024,
+        .max_values = 16384, /* ten times what the longest answer of a server holds */
         .wake_fd = waiter_fd(peer->waiter),
     };
     g_autoptr(GError) reason = NULL;

@@ -24,7 +24,7 @@ struct HttpClient {
     char *client_certificate, *client_key, *client_key_password;
     bool verify_peer, verify_host;
     unsigned timeout_ms;
-    size_t max_answer;
+    size_t max_answer, max_values;
     int wake_fd;
     ClientTrust *trust; /* NULL without verify_peer */
     OfferedCertificate offered;
@@ -62,6 +62,7 @@ HttpClient *http_client_new(const HttpClientSettings *settings, GError **error)
     client->verify_host = settings->verify_peer && settings->verify_host;
     client->timeout_ms = settings->timeout_ms;
     client->max_answer = settings->max_answer ? settings->max_answer : MAX_ANSWER_DEFAULT;
+    client->max_values = settings->max_values ? settings->max_values : G_MAXSIZE;
     client->wake_fd = settings->wake_fd;
     client->addresses = g_string_new(NULL);
     client->multi = curl_multi_init();
@@ -370,7 +371,8 @@ HttpAnswer *http_client_send(HttpClient *client, const char *method, const char 
     struct curl_slist *list = header_list(headers);
     set_request(client, method, url, list, body);
     set_proxy(client->easy, url);
-    AnswerReader *reader = answer_reader_new(client->easy, client->max_answer);
+    size_t limit = client->max_answer + 2 * body.size;
+    AnswerReader *reader = answer_reader_new(client->easy, limit);
 
     CURLcode code = CURLE_OK;
     curl_multi_add_handle(client->multi, client->easy);
@@ -380,11 +382,13 @@ HttpAnswer *http_client_send(HttpClient *client, const char *method, const char 
         g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CANCELLED, "%s: cancelled", host);
     else if (answer_reader_too_large(reader))
         g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_TOO_LARGE,
-                    "%s: the answer is larger than %zu bytes", host, client->max_answer);
+                    "%s: the answer is larger than %zu bytes", host, limit);
     else if (code != CURLE_OK)
         g_propagate_error(error, failure_of(client, code, host, name));
     else
         answer = answer_reader_finish(reader, client->easy);
+    if (answer)
+        answer->max_values = client->max_values;
     curl_multi_remove_handle(client->multi, client->easy);
     answer_reader_free(reader);
     free_headers(list);

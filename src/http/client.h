@@ -15,8 +15,10 @@ typedef struct {
     const char *client_certificate, *client_key, *client_key_password; /* NULL = none */
     bool verify_peer, verify_host;
     unsigned timeout_ms; /* connecting, and silence; not the upload itself (D56) */
-    size_t max_answer;   /* bytes of an answer's body; 0 = 16 MiB */
-    int wake_fd;         /* readable = give up at once with CANCELLED; -1 = none */
+    size_t max_answer;   /* bytes of an answer's body, and twice what was sent: it may be repeated,
+                            as upstream's verifier repeats evidence; 0 = 16 MiB */
+    size_t max_values; /* of an answer's JSON, which takes far more memory than its text; 0 = any */
+    int wake_fd;       /* readable = give up at once with CANCELLED; -1 = none */
 } HttpClientSettings;
 
 #define HTTP_CLIENT_ERROR (http_client_error_quark())
@@ -44,6 +46,7 @@ typedef struct {
     char *location;     /* Location header or NULL */
     gint64 retry_after; /* whole seconds of Retry-After (HTTP-date too); -1 = absent or unusable */
     char *remote_address; /* "127.0.0.1:8881", for messages */
+    size_t max_values;
 } HttpAnswer;
 void http_answer_free(HttpAnswer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpAnswer, http_answer_free)
@@ -55,7 +58,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpAnswer, http_answer_free)
  */
 HttpAnswer *http_client_send(HttpClient *client, const char *method, const char *url,
                              const char *const *headers, Bytes body, GError **error);
-/* The answer's body as a JSON object; NULL if it is none. New reference. */
+/* The answer's body as a JSON object; NULL if it is none, or larger than allowed. New reference. */
 Json *http_answer_json(const HttpAnswer *answer);
 
 /* One path segment, percent-encoded; newly allocated. */

@@ -140,7 +140,7 @@ void http_answer_free(HttpAnswer *answer)
 
 Json *http_answer_json(const HttpAnswer *answer)
 {
-    Json *json = json_parse(bytes_of_gbytes(answer->body), NULL);
+    Json *json = json_parse_bounded(bytes_of_gbytes(answer->body), answer->max_values, NULL);
     if (json && !json_object_is_type(json, json_type_object))
         g_clear_pointer(&json, json_unref);
     return json;

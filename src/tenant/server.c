@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* The records of 100,000 agents are some 100 MB. */
+#define MAX_ANSWER ((size_t)512 * 1024 * 1024)
+
 struct Server {
     char *kind, *host, *port, *words, *base_url;
     HttpClient *client;
@@ -29,6 +32,7 @@ Server *server_new(const ServerSettings *settings, GError **error)
         .verify_peer = !settings->tls->trust_all,
         .verify_host = !settings->tls->trust_all && settings->check_hostnames,
         .timeout_ms = (unsigned)(settings->timeout * 1000),
+        .max_answer = MAX_ANSWER,
         .wake_fd = -1,
     };
     g_autoptr(HttpClient) client = http_client_new(&http, error);

@@ -249,6 +249,58 @@ def test_registrar_that_lost_its_database(deployment):
     assert agent.running()
 
 
+def test_algorithms_that_are_not_accepted(deployment):
+    """C116a, C116b: both logs name what is wrong and the lists; an update mends it while the agent runs."""
+    verifier = deployment.start_verifier({"KEYLIME_VERIFIER_QUOTE_INTERVAL": "1"})
+    deployment.start_registrar()
+    agent = deployment.start_agent(AGENT, "--avoid-tpm")
+    agent.wait_for_line(f"SUCCESS: Agent {AGENT} activated")
+    enrol(deployment, KEYLIME_TENANT_ACCEPT_TPM_SIGNING_ALGS="['ecdsa']")
+    agent.wait_for_line(
+        r"ERROR - Attestation failed: Negotiation failed with status code: 422: .*rsassa.*ecdsa.*"
+        rf"accept_tpm_\* lists of the tenant, and: keylime_tenant -c update --push-model -u {AGENT}")
+    agent.wait_for_line("State: Negotiating -> AttestationFailed")
+    verifier.wait_for_line(rf"WARNING - .*{AGENT}.*rsassa.*ecdsa.*accept_tpm_signing_algs")
+    deployment.tenant("-c", "update", "--push-model", "-u", AGENT, env=UNCHECKED, check=0)
+    wait_for_pass(deployment)
+    assert agent.running()
+
+
+# --- large and odd answers -------------------------------------------------------------------------
+
+
+def test_answer_that_repeats_the_evidence(stage, tmp_path):
+    """push-agent §9.8: an upstream verifier's 202 holds all that was sent, whatever its size."""
+    line = "10 " + "a" * 40 + " ima-ng sha256:" + "b" * 64 + " /usr/bin/tool\n"
+    (tmp_path / "ima").write_text(line * 20000)
+    item = {"evidence_class": "log", "evidence_type": "ima_log",
+            "chosen_parameters": {"starting_offset": 0, "format": "text/plain"}}
+    stage.verifier.replace[("POST", "/attestations")] = lambda request: (
+        201, {"Location": request.path + "/0"}, stage.verifier.requested(more=[item]))
+    stage.verifier.replace[("PATCH", "/0")] = lambda request: (
+        202, {}, {"data": {"attributes": {"evidence": request.json}},
+                  "meta": {"seconds_to_next_attestation": 7}})
+    agent = stage.agent(env={"KEYLIME_AGENT_IMA_ML_PATH": str(tmp_path / "ima")})
+    agent.wait_for_line("Waiting 7 seconds before next attestation")
+    sent = next(r for r in stage.verifier.requests if r.method == "PATCH" and r.path.endswith("/0"))
+    assert len(sent.body) > 2 << 20
+
+
+def test_answers_that_would_take_memory(stage):
+    """A megabyte of empty objects is refused before it becomes a hundred times that."""
+    many = b'{"code": 200, "results": {"supported_versions": [' + b"{}," * 300000 + b"{}]}}"
+    stage.registrar.replace[("GET", "/version")] = (200, {}, many)
+    agent = stage.agent()
+    agent.wait_for_line("Registration failed: the answer to GET /version has no usable")
+    with open(f"/proc/{agent.pid}/status") as file:
+        status = file.read()
+    if int(re.search(r"VmSize:\s+(\d+)", status)[1]) > 1 << 30:
+        pytest.skip("a sanitizer's build has other costs")
+    assert int(re.search(r"VmHWM:\s+(\d+)", status)[1]) < 32 * 1024
+    stage.registrar.replace.clear()
+    agent.wait_for_line(f"SUCCESS: Agent {AGENT} activated")
+
+
 # --- the TPM's device file -------------------------------------------------------------------------
 
 
