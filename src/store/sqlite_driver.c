@@ -19,6 +19,17 @@ typedef struct {
     Writer *writer;
 } SqliteDatabase;
 
+/* SQLite's own account of its memory takes one lock for all threads at each allocation. Too late in
+ * a process that uses SQLite already, which does no harm. */
+static void configure_library(void)
+{
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+        g_once_init_leave(&done, 1);
+    }
+}
+
 static Connection *open_reader(Database *database, GError **error)
 {
     return sqlite_connection_open(((SqliteDatabase *)database)->path, SQLITE_ROLE_READER, error);
@@ -33,6 +44,7 @@ static Database *open_database(DatabaseUrl *taken, const DatabaseSettings *setti
                     "cannot create the database's directory %s: %s", directory, g_strerror(errno));
         return NULL;
     }
+    configure_library();
     Connection *writing = sqlite_connection_open(url->path, SQLITE_ROLE_WRITER, error);
     if (!writing)
         return NULL;
