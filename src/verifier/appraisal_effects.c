@@ -43,7 +43,7 @@ static const char *first_event(const Verdict *verdict)
     return first ? json_member_text(first, "event_id") : NULL;
 }
 
-static bool mark_passed(Connection *connection, const Effects *effects,
+static bool mark_passed(Connection *connection, const VerifierSettings *settings, Timestamp now,
                         const AppraisalResult *result, guint64 *changed, GError **error)
 {
     const AppraisalJob *job = result->job;
@@ -59,10 +59,9 @@ static bool mark_passed(Connection *connection, const Effects *effects,
         " failure_run_index = -1, clock_ak_name = $6, clock = $7, reset_count = $8,"
         " restart_count = $9, clock_safe = $10, firmware_version = $11"
         " WHERE agent_id = $1 AND ak_name = $2",
-        "tbiiibiiiii", job->agent_id, &ak_name,
-        (gint64)effects->settings->auto_recover_attestation_failures, effects->now, job->index,
-        state.name_or_null, state.clock, state.reset_count, state.restart_count, state.safe,
-        state.firmware);
+        "tbiiibiiiii", job->agent_id, &ak_name, (gint64)settings->auto_recover_attestation_failures,
+        now, job->index, state.name_or_null, state.clock, state.reset_count, state.restart_count,
+        state.safe, state.firmware);
 }
 
 static bool mark_failed(Connection *connection, const AppraisalResult *result, guint64 *changed,
@@ -94,15 +93,26 @@ static char *warnings_text(const Verdict *verdict)
     return json_to_text(list);
 }
 
+void appraisal_result_show(const AppraisalResult *result, Timestamp now, AttestationRecord *record)
+{
+    const Verdict *verdict = result->verdict;
+    bool failed = verdict->evaluation != EVALUATION_PASS;
+    record->stage = STAGE_VERIFICATION_COMPLETE;
+    record->evaluation = verdict->evaluation;
+    record->failure_reason = g_strdup(verdict_failure_reason(verdict));
+    record->failures = failed ? json_to_text(verdict->failures) : NULL;
+    record->warnings = warnings_text(verdict);
+    record->verification_completed_at = now;
+    record->job_lease = 0;
+}
+
 /* *changed 0: the job is somebody else's by now, or the attestation is gone. */
 static bool complete(Connection *connection, const Effects *effects, const AppraisalResult *result,
                      guint64 *changed, GError **error)
 {
     const AppraisalJob *job = result->job;
-    const Verdict *verdict = result->verdict;
-    bool failed = verdict->evaluation != EVALUATION_PASS;
-    g_autofree char *failures = failed ? json_to_text(verdict->failures) : NULL;
-    g_autofree char *warnings = warnings_text(verdict);
+    g_autoptr(AttestationRecord) record = g_new0(AttestationRecord, 1);
+    appraisal_result_show(result, effects->now, record);
     return sql_change(connection, changed, error,
                       "UPDATE attestations SET stage = 'verification_complete', evaluation = $5,"
                       " failure_reason = $6, failures = $7, warnings = $8,"
@@ -111,59 +121,70 @@ static bool complete(Connection *connection, const Effects *effects, const Appra
                       " AND stage = 'evaluating_evidence' AND job_starts = $3"
                       " AND evidence_received_at = $4",
                       "tiiitttti", job->agent_id, job->index, job->starts,
-                      job->evidence_received_at, evaluation_text(verdict->evaluation),
-                      verdict_failure_reason(verdict), failures, warnings, effects->now);
+                      job->evidence_received_at, evaluation_text(record->evaluation),
+                      record->failure_reason, record->failures, record->warnings,
+                      record->verification_completed_at);
 }
 
 /* Decision D35: a pass prolongs the token with which the evidence came; nothing else does. */
-static bool prolong_token(Connection *connection, const Effects *effects, const AppraisalJob *job,
-                          GError **error)
+static bool prolong_token(Connection *connection, const VerifierSettings *settings, Timestamp now,
+                          const AppraisalJob *job, GError **error)
 {
     Bytes ak_name = bytes_of_gbytes(job->agent->ak_name);
     return sql_run(connection, error,
                    "UPDATE sessions SET expires_at = $3 WHERE agent_id = $1 AND ak_name = $2"
                    " AND expires_at >= $4 AND expires_at < $3",
-                   "tbii", job->agent_id, &ak_name,
-                   effects->now + effects->settings->session_lifetime, job->evidence_received_at);
+                   "tbii", job->agent_id, &ak_name, now + settings->session_lifetime,
+                   job->evidence_received_at);
 }
 
-static bool rearm(Connection *connection, const Effects *effects, const AppraisalJob *job,
-                  GError **error)
+static bool rearm(Connection *connection, const VerifierSettings *settings, Timestamp now,
+                  const AppraisalJob *job, GError **error)
 {
-    if (effects->now - job->evidence_received_at < LONG_APPRAISAL)
+    if (now - job->evidence_received_at < LONG_APPRAISAL)
         return true;
     return sql_run(connection, error,
                    "UPDATE agents SET deadline = $2 WHERE agent_id = $1 AND deadline < $2", "ti",
-                   job->agent_id, effects->now + verifier_liveness_limit(effects->settings));
+                   job->agent_id, now + verifier_liveness_limit(settings));
+}
+
+bool appraisal_settle(Connection *connection, const VerifierSettings *settings, Timestamp now,
+                      AppraisalResult *result, GError **error)
+{
+    const AppraisalJob *job = result->job;
+    bool passed = result->verdict->evaluation == EVALUATION_PASS;
+    guint64 changed = 0;
+    result->applied = false;
+    if (!(passed ? mark_passed(connection, settings, now, result, &changed, error)
+                 : mark_failed(connection, result, &changed, error)))
+        return false;
+    result->applied = changed > 0;
+    if (!result->applied)
+        return true;
+    if (passed && settings->extend_token_on_attestation &&
+        !prolong_token(connection, settings, now, job, error))
+        return false;
+    return rearm(connection, settings, now, job, error) &&
+           history_prune(connection, settings, job->agent, job->index, now, error);
 }
 
 static bool apply(Connection *connection, const Effects *effects, AppraisalResult *result,
                   GError **error)
 {
     const AppraisalJob *job = result->job;
-    bool passed = result->verdict->evaluation == EVALUATION_PASS;
     guint64 changed = 0;
     result->applied = false;
     if (!complete(connection, effects, result, &changed, error))
         return false;
     if (changed == 0)
         return true;
-    if (!(passed ? mark_passed(connection, effects, result, &changed, error)
-                 : mark_failed(connection, result, &changed, error)))
+    if (!appraisal_settle(connection, effects->settings, effects->now, result, error))
         return false;
-    if (changed == 0) {
-        /* Enrolled with another key meanwhile: this evidence says nothing about that one. */
-        return sql_run(connection, error,
-                       "DELETE FROM attestations WHERE agent_id = $1 AND attestation_index = $2",
-                       "ti", job->agent_id, job->index);
-    }
-    result->applied = true;
-    if (passed && effects->settings->extend_token_on_attestation &&
-        !prolong_token(connection, effects, job, error))
-        return false;
-    return rearm(connection, effects, job, error) &&
-           history_prune(connection, effects->settings, job->agent, job->index, effects->now,
-                         error);
+    /* Enrolled with another key meanwhile: this evidence says nothing about that one. */
+    return result->applied ||
+           sql_run(connection, error,
+                   "DELETE FROM attestations WHERE agent_id = $1 AND attestation_index = $2", "ti",
+                   job->agent_id, job->index);
 }
 
 static bool apply_all(Connection *connection, gpointer data, GError **error)
@@ -190,7 +211,7 @@ static void report_failure(const AppraisalJob *job, const Verdict *verdict,
                 job->index, job->agent_id, verdict_failure_reason(verdict), summary);
 }
 
-static void report(const AppraisalResult *result, const VerifierSettings *settings)
+void appraisal_report(const AppraisalResult *result, const VerifierSettings *settings)
 {
     const AppraisalJob *job = result->job;
     const Verdict *verdict = result->verdict;
@@ -225,7 +246,7 @@ static bool write_first(Database *database, const VerifierSettings *settings, GP
     if (!database_write(database, apply_all, &effects, error))
         return false;
     for (guint i = 0; i < count; i++)
-        report(effects.results[i], settings);
+        appraisal_report(effects.results[i], settings);
     g_ptr_array_remove_range(results, 0, count);
     return true;
 }

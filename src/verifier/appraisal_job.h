@@ -64,6 +64,15 @@ AppraisalResult *appraisal_job_run(AppraisalJob *job, bool require_safe_clock,
 AppraisalResult *appraisal_job_fail(AppraisalJob *job, const char *event_id, const char *format,
                                     ...) G_GNUC_PRINTF(3, 4);
 
+/* What the attestation shows of a verdict that is given at `now`. */
+void appraisal_result_show(const AppraisalResult *result, Timestamp now, AttestationRecord *record);
+/* The effects on the agent of a verdict that the same transaction stores with the attestation;
+ * result->applied false: it is enrolled with another key by now. */
+bool appraisal_settle(Connection *connection, const VerifierSettings *settings, Timestamp now,
+                      AppraisalResult *result, GError **error);
+/* Logs it; after the commit. */
+void appraisal_report(const AppraisalResult *result, const VerifierSettings *settings);
+
 /*
  * Writes the effects of results (array of AppraisalResult) in one transaction, each as if alone,
  * and logs them. Results that are dealt with leave the array: a single one that the database

@@ -160,22 +160,39 @@ static AppraisalResult *timed_out(AppraisalJob *job, const VerifierSettings *set
         settings->verification_timeout / TIMESTAMP_SECOND);
 }
 
+/* `started` on the monotonic clock. */
+static AppraisalResult *judge(const AppraisalPool *pool, AppraisalJob *job, gint64 started)
+{
+    const VerifierSettings *settings = &pool->verifier->settings;
+    g_autoptr(AppraisalResult) result =
+        appraisal_job_run(job, settings->require_safe_clock, pool->function);
+    bool late = g_get_monotonic_time() - started > settings->verification_timeout;
+    return late ? timed_out(job, settings) : g_steal_pointer(&result);
+}
+
+static void log_start(const AppraisalJob *job)
+{
+    log_info("Starting verification of attestation %" G_GINT64_FORMAT " for agent '%s'...",
+             job->index, job->agent_id);
+}
+
 /* NULL when the job is not ours any more. */
 static AppraisalResult *run(Worker *worker, AppraisalJob *job)
 {
-    const VerifierSettings *settings = &worker->pool->verifier->settings;
+    AppraisalPool *pool = worker->pool;
     if (timestamp_now() >= job->lease &&
-        !appraisal_scan_renew(worker->pool->verifier->database, settings, job))
+        !appraisal_scan_renew(pool->verifier->database, &pool->verifier->settings, job))
         return NULL;
-    log_info("Starting verification of attestation %" G_GINT64_FORMAT " for agent '%s'...",
-             job->index, job->agent_id);
+    log_start(job);
     begin(worker, job);
-    g_autoptr(AppraisalResult) result =
-        appraisal_job_run(job, settings->require_safe_clock, worker->pool->function);
-    bool late = g_get_monotonic_time() - worker->started > settings->verification_timeout;
-    if (!end(worker))
-        return NULL;
-    return late ? timed_out(job, settings) : g_steal_pointer(&result);
+    g_autoptr(AppraisalResult) result = judge(pool, job, worker->started);
+    return end(worker) ? g_steal_pointer(&result) : NULL;
+}
+
+AppraisalResult *appraisal_pool_judge(AppraisalPool *pool, AppraisalJob *job)
+{
+    log_start(job);
+    return judge(pool, job, g_get_monotonic_time());
 }
 
 static GPtrArray *results_new(void)

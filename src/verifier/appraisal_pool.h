@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Appraisals run here, after the 202 and apart from the workers that answer requests, so that a
- * large log never delays a challenge. Threads and queue are bounded. The database holds every job
- * from the moment its evidence was accepted (decision D69): what the queue has no room for, and
- * what a killed process left behind, is found there by the scan of any verifier.
+ * large log never delays a challenge; small evidence alone is judged by the worker that received
+ * it. Threads and queue are bounded. The database holds every job from the moment its evidence was
+ * accepted (decision D69): what the queue has no room for, and what a killed process left behind,
+ * is found there by the scan of any verifier.
  */
 #pragma once
 
@@ -33,6 +34,10 @@ bool appraisal_pool_reserve(AppraisalPool *pool);
 void appraisal_pool_release(AppraisalPool *pool);
 /* Takes `job` over. */
 void appraisal_pool_submit(AppraisalPool *pool, AppraisalJob *job);
+
+/* Appraises on this thread, for evidence that is judged sooner than handed over. The log tells of
+ * the start. */
+AppraisalResult *appraisal_pool_judge(AppraisalPool *pool, AppraisalJob *job);
 
 /* Until when a process that takes a job up now counts as alive: at least 120 s (decision D69), and
  * longer than the longest run. */

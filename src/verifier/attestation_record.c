@@ -166,6 +166,33 @@ bool attestation_record_insert(Connection *connection, const AttestationRecord *
                    (gint64)record->quote_pcrs, (gint64)record->quote_key);
 }
 
+static const Bytes *bytes_of_column(GBytes *bytes, Bytes *out)
+{
+    *out = bytes_of_gbytes(bytes);
+    return bytes ? out : NULL;
+}
+
+bool attestation_record_receive(Connection *connection, const AttestationRecord *record,
+                                guint64 *changed, GError **error)
+{
+    Bytes message, signature, pcr_blob;
+    const gint64 *completed =
+        record->verification_completed_at != 0 ? &record->verification_completed_at : NULL;
+    return sql_change(
+        connection, changed, error,
+        "UPDATE attestations SET stage = $4, evidence_received_at = $5, message = $6,"
+        " signature = $7, pcr_blob = $8, job_starts = $9, job_lease = $10, evaluation = $11,"
+        " failure_reason = $12, failures = $13, warnings = $14, verification_completed_at = $15"
+        " WHERE agent_id = $1 AND attestation_index = $2 AND capabilities_received_at = $3"
+        " AND stage = 'awaiting_evidence'",
+        "tiitibbbiittttn", record->agent_id, record->index, record->capabilities_received_at,
+        attestation_stage_text(record->stage), record->evidence_received_at,
+        bytes_of_column(record->message, &message), bytes_of_column(record->signature, &signature),
+        bytes_of_column(record->pcr_blob, &pcr_blob), record->job_starts, record->job_lease,
+        evaluation_text(record->evaluation), record->failure_reason, record->failures,
+        record->warnings, completed);
+}
+
 bool attestation_record_claim(Connection *connection, Timestamp now, Timestamp lease, gint64 limit,
                               GPtrArray **out, GError **error)
 {

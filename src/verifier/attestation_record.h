@@ -55,6 +55,10 @@ bool attestation_record_list(Connection *connection, const char *agent_id, gint6
 /* Of the table's columns: those of a new attestation that awaits its evidence. */
 bool attestation_record_insert(Connection *connection, const AttestationRecord *record,
                                GError **error);
+/* Stage, evidence, job and, where it is known, verdict of `record`, of which the database has the
+ * challenge. *changed 0: it awaits no evidence any more. */
+bool attestation_record_receive(Connection *connection, const AttestationRecord *record,
+                                guint64 *changed, GError **error);
 
 /*
  * Jobs that nobody works on at `now`, oldest first, at most `limit`: each is taken (its lease set,

@@ -33,7 +33,6 @@ static void add_times(Json *attributes, const AttestationRecord *record)
     add_time(attributes, "capabilities_received_at", record->capabilities_received_at);
     add_time(attributes, "challenges_expire_at", record->challenges_expire_at);
     add_time(attributes, "evidence_received_at", record->evidence_received_at);
-    add_time(attributes, "verification_completed_at", record->verification_completed_at);
 }
 
 /* {"sha256": [0, 10], "sha1": null}: the negotiated bank, and null for the others (decision D9). */
@@ -111,7 +110,7 @@ Json *attestation_created_resource(const AttestationRecord *record, const Negoti
 Json *attestation_received_resource(const AttestationRecord *record, const char *version_prefix)
 {
     Json *attributes = json_object_new_object();
-    json_add_text(attributes, "stage", attestation_stage_text(record->stage));
+    json_add_text(attributes, "stage", attestation_stage_text(STAGE_EVALUATING_EVIDENCE));
     json_add(attributes, "evidence", json_object_new_array_ext(1));
     add_system_info(attributes, record);
     add_times(attributes, record);
@@ -152,6 +151,7 @@ Json *attestation_resource(const AttestationRecord *record, const char *version_
     json_add(attributes, "evidence", items);
     add_system_info(attributes, record);
     add_times(attributes, record);
+    add_time(attributes, "verification_completed_at", record->verification_completed_at);
     json_add(attributes, "failures", stored_list(record->failures));
     json_add(attributes, "warnings", stored_list(record->warnings));
     return resource_of(attributes, record, version_prefix);

@@ -14,6 +14,11 @@
  * in some intervals, and before the sweep would find it. */
 #define DEADLINE_REST 4
 
+/* Evidence of at most so many bytes is judged before it is stored: that takes less time than the
+ * change of threads and the second commit that it saves. A quote has some hundred bytes, or some
+ * thousand with every PCR of every bank. */
+#define AT_ONCE_MAX (16 * 1024)
+
 /* One PATCH on its way through the steps of submit(). */
 typedef struct {
     const HttpRequest *request;
@@ -24,7 +29,10 @@ typedef struct {
     Timestamp now;
     AgentRecord *agent;
     AttestationRecord *attestation;
-    bool placed; /* the pool has a place for the job */
+    AppraisalJob *job;       /* has taken `agent` over */
+    bool placed;             /* the pool has a place for the job */
+    AppraisalResult *result; /* where the evidence was judged at once, at judged_at */
+    Timestamp judged_at;
     bool lost;
 } Submission;
 
@@ -32,6 +40,8 @@ static void submission_clear(Submission *submission)
 {
     agent_record_free(submission->agent);
     attestation_record_free(submission->attestation);
+    appraisal_job_unref(submission->job);
+    appraisal_result_free(submission->result);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Submission, submission_clear)
 
@@ -83,44 +93,8 @@ static bool passes_gates(Submission *submission)
     return false;
 }
 
-/* --- one transaction: evidence, job and deadline ------------------------------------------- */
+/* --- the evidence -------------------------------------------------------------------------- */
 
-static bool store(Connection *connection, gpointer data, GError **error)
-{
-    Submission *submission = data;
-    const AttestationRecord *attestation = submission->attestation;
-    Bytes message = bytes_of_gbytes(attestation->message);
-    Bytes signature = bytes_of_gbytes(attestation->signature);
-    Bytes pcr_blob = bytes_of_gbytes(attestation->pcr_blob);
-    Bytes ak_name = bytes_of_gbytes(submission->agent->ak_name);
-    Timestamp limit = verifier_liveness_limit(&submission->verifier->settings);
-    guint64 changed = 0;
-    submission->lost = false;
-    if (!sql_change(connection, &changed, error,
-                    "UPDATE attestations SET stage = 'evaluating_evidence',"
-                    " evidence_received_at = $3, message = $4, signature = $5, pcr_blob = $6,"
-                    " job_starts = $7, job_lease = $8 WHERE agent_id = $1"
-                    " AND attestation_index = $2 AND stage = 'awaiting_evidence'"
-                    " AND capabilities_received_at = $9",
-                    "tiibbbiii", submission->agent_id, attestation->index, submission->now,
-                    &message, &signature, &pcr_blob, attestation->job_starts,
-                    attestation->job_lease, attestation->capabilities_received_at))
-        return false;
-    if (changed == 0)
-        return attestation_lost(&submission->lost, error);
-    if (!sql_change(connection, &changed, error,
-                    "UPDATE agents SET last_received_quote = $4, told_to_wait = 0,"
-                    " deadline = CASE WHEN deadline BETWEEN $5 AND $6 THEN deadline ELSE $6 END,"
-                    " unanswered_count = 0 WHERE agent_id = $1 AND next_index = $2"
-                    " AND ak_name = $3 AND operational_state <> $7",
-                    "tibiiii", submission->agent_id, attestation->index + 1, &ak_name,
-                    submission->now, submission->now + limit / DEADLINE_REST,
-                    submission->now + limit, (gint64)AGENT_STATE_STOPPED))
-        return false;
-    return changed > 0 || attestation_lost(&submission->lost, error);
-}
-
-/* The row as it will be; the job is ours at once when there is a place for it. */
 static void take_evidence(Submission *submission, QuoteEvidence *evidence)
 {
     AttestationRecord *attestation = submission->attestation;
@@ -129,16 +103,79 @@ static void take_evidence(Submission *submission, QuoteEvidence *evidence)
     attestation->message = g_steal_pointer(&evidence->message);
     attestation->signature = g_steal_pointer(&evidence->signature);
     attestation->pcr_blob = g_steal_pointer(&evidence->pcr_blob);
-    submission->placed = appraisal_pool_reserve(submission->verifier->appraisals);
-    attestation->job_starts = submission->placed ? 1 : 0;
-    attestation->job_lease =
-        submission->placed ? appraisal_pool_lease(&submission->verifier->settings, submission->now)
-                           : 0;
+    log_info("Received evidence for attestation %" G_GINT64_FORMAT
+             " of agent '%s': tpm_quote (message %zu, signature %zu, PCR values %zu bytes)",
+             attestation->index, submission->agent_id, g_bytes_get_size(attestation->message),
+             g_bytes_get_size(attestation->signature), g_bytes_get_size(attestation->pcr_blob));
 }
+
+static bool is_small(const AttestationRecord *attestation)
+{
+    return g_bytes_get_size(attestation->message) + g_bytes_get_size(attestation->signature) +
+               g_bytes_get_size(attestation->pcr_blob) <=
+           AT_ONCE_MAX;
+}
+
+/* The row as it will be: with its verdict, or with a job that is ours at once when the pool has a
+ * place for it. */
+static void prepare(Submission *submission)
+{
+    AppraisalPool *pool = submission->verifier->appraisals;
+    AttestationRecord *attestation = submission->attestation;
+    bool at_once = is_small(attestation);
+    submission->placed = !at_once && appraisal_pool_reserve(pool);
+    if (submission->placed)
+        attestation->job_lease =
+            appraisal_pool_lease(&submission->verifier->settings, submission->now);
+    attestation->job_starts = submission->placed || at_once ? 1 : 0;
+    submission->job = appraisal_job_new(g_steal_pointer(&submission->agent), attestation,
+                                        appraisal_pool_references(pool));
+    if (at_once) {
+        submission->result = appraisal_pool_judge(pool, submission->job);
+        submission->judged_at = timestamp_now();
+        appraisal_result_show(submission->result, submission->judged_at, attestation);
+    }
+}
+
+/* --- one transaction: evidence, deadline, and the job or the verdict ------------------------- */
+
+static bool note_receipt(Connection *connection, const Submission *submission, guint64 *changed,
+                         GError **error)
+{
+    Bytes ak_name = bytes_of_gbytes(submission->job->agent->ak_name);
+    Timestamp limit = verifier_liveness_limit(&submission->verifier->settings);
+    return sql_change(connection, changed, error,
+                      "UPDATE agents SET last_received_quote = $4, told_to_wait = 0,"
+                      " deadline = CASE WHEN deadline BETWEEN $5 AND $6 THEN deadline ELSE $6 END,"
+                      " unanswered_count = 0 WHERE agent_id = $1 AND next_index = $2"
+                      " AND ak_name = $3 AND operational_state <> $7",
+                      "tibiiii", submission->agent_id, submission->attestation->index + 1, &ak_name,
+                      submission->now, submission->now + limit / DEADLINE_REST,
+                      submission->now + limit, (gint64)AGENT_STATE_STOPPED);
+}
+
+static bool store(Connection *connection, gpointer data, GError **error)
+{
+    Submission *submission = data;
+    guint64 changed = 0;
+    submission->lost = false;
+    if (!attestation_record_receive(connection, submission->attestation, &changed, error))
+        return false;
+    if (changed == 0)
+        return attestation_lost(&submission->lost, error);
+    if (!note_receipt(connection, submission, &changed, error))
+        return false;
+    if (changed == 0)
+        return attestation_lost(&submission->lost, error);
+    return !submission->result ||
+           appraisal_settle(connection, &submission->verifier->settings, submission->judged_at,
+                            submission->result, error);
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
 
 static void answer_received(const Submission *submission)
 {
-    const AttestationRecord *attestation = submission->attestation;
     const char *prefix = http_request_version_prefix(submission->request);
     Json *meta = json_object_new_object();
     json_add_int(meta, "seconds_to_next_attestation",
@@ -146,11 +183,7 @@ static void answer_received(const Submission *submission)
                                       submission->verifier->settings.quote_interval,
                                       timestamp_now()));
     envelope_resource(submission->response, submission->request, 202,
-                      attestation_received_resource(attestation, prefix), meta);
-    log_info("Received evidence for attestation %" G_GINT64_FORMAT
-             " of agent '%s': tpm_quote (message %zu, signature %zu, PCR values %zu bytes)",
-             attestation->index, submission->agent_id, g_bytes_get_size(attestation->message),
-             g_bytes_get_size(attestation->signature), g_bytes_get_size(attestation->pcr_blob));
+                      attestation_received_resource(submission->attestation, prefix), meta);
 }
 
 /* Another request was faster: what it left decides the answer. */
@@ -168,6 +201,7 @@ static void accept_evidence(Submission *submission, QuoteEvidence *evidence)
     AppraisalPool *pool = submission->verifier->appraisals;
     g_autoptr(GError) error = NULL;
     take_evidence(submission, evidence);
+    prepare(submission);
     bool stored = database_write(submission->verifier->database, store, submission, &error);
     if (!stored && submission->placed)
         appraisal_pool_release(pool);
@@ -177,10 +211,10 @@ static void accept_evidence(Submission *submission, QuoteEvidence *evidence)
         database_trouble_api(submission->response, submission->request, error);
     } else {
         answer_received(submission);
-        if (submission->placed)
-            appraisal_pool_submit(pool, appraisal_job_new(g_steal_pointer(&submission->agent),
-                                                          submission->attestation,
-                                                          appraisal_pool_references(pool)));
+        if (submission->result)
+            appraisal_report(submission->result, &submission->verifier->settings);
+        else if (submission->placed)
+            appraisal_pool_submit(pool, g_steal_pointer(&submission->job));
     }
 }
 
