@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Bytes of a file that is read at once at the most: a policy of a million digests has 130 MB. */
@@ -63,7 +64,7 @@ void command_note(const char *format, ...)
     fputc('\n', stderr);
 }
 
-static GBytes *read_failed(const char *path, int code, GError **error)
+static GBytes *file_failed(const char *path, int code, GError **error)
 {
     g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path,
                 g_strerror(code));
@@ -81,11 +82,11 @@ static GBytes *read_all(int fd, const char *path, GError **error)
         ssize_t got = read(fd, content->data + size, STEP);
         g_byte_array_set_size(content, size + (guint)(got > 0 ? got : 0));
         if (got < 0 && errno != EINTR)
-            return read_failed(path, errno, error);
+            return file_failed(path, errno, error);
         if (got == 0)
             return g_byte_array_free_to_bytes(g_steal_pointer(&content));
         if (content->len > MAX_CONTENT)
-            return read_failed(path, EFBIG, error);
+            return file_failed(path, EFBIG, error);
     }
 }
 
@@ -94,21 +95,43 @@ GBytes *command_read(const char *path, GError **error)
     bool standard = strcmp(path, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return read_failed(path, errno, error);
+        return file_failed(path, errno, error);
     GBytes *content = read_all(fd, standard ? "standard input" : path, error);
     if (!standard)
         close(fd);
     return content;
 }
 
+static bool write_stream(FILE *file, const char *name, Bytes content, GError **error)
+{
+    bool written = fwrite(content.data, 1, content.size, file) == content.size;
+    if (fflush(file) == 0 && written)
+        return true;
+    file_failed(name, errno, error);
+    return false;
+}
+
+/* A device or a pipe: a new file must not take its place. */
+static bool write_special(const char *path, Bytes content, GError **error)
+{
+    FILE *file = fopen(path, "we");
+    if (!file) {
+        file_failed(path, errno, error);
+        return false;
+    }
+    bool written = write_stream(file, path, content, error);
+    fclose(file);
+    return written;
+}
+
 bool command_write(const char *path, Bytes content, GError **error)
 {
-    if (path && strcmp(path, "-") != 0 && strcmp(path, "/dev/stdout") != 0)
-        return g_file_set_contents_full(
-            path, (const char *)content.data, (gssize)content.size,
-            G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, error);
-    if (fwrite(content.data, 1, content.size, stdout) == content.size && fflush(stdout) == 0)
-        return true;
-    read_failed("standard output", errno, error);
-    return false;
+    struct stat status;
+    if (!path || strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+        return write_stream(stdout, "standard output", content, error);
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return write_special(path, content, error);
+    return g_file_set_contents_full(path, (const char *)content.data, (gssize)content.size,
+                                    G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                    0644, error);
 }

@@ -24,6 +24,8 @@ typedef struct {
     int (*run)(int argc, char **argv);
 } PolicyCommand;
 
+extern const PolicyCommand create_measured_boot_command;
+extern const PolicyCommand show_event_log_command;
 extern const PolicyCommand sign_runtime_command;
 
 /*
@@ -42,5 +44,5 @@ void command_note(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Content of a file, "-" standing for standard input; NULL and an error that names the file. */
 GBytes *command_read(const char *path, GError **error);
 /* To a file, whole or not at all, with the mode of a public file; NULL, "-" and /dev/stdout stand
- * for standard output. */
+ * for standard output. What exists and is no regular file, a device or a pipe, is written to. */
 bool command_write(const char *path, Bytes content, GError **error);

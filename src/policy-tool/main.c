@@ -6,6 +6,8 @@
 #include <string.h>
 
 static const PolicyCommand *const commands[] = {
+    &create_measured_boot_command,
+    &show_event_log_command,
     &sign_runtime_command,
 };
 

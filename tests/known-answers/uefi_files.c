@@ -5,8 +5,10 @@ static void check_vector(Json *vector, size_t position, Tally *tally)
 {
     case_begin(tally, vector, position);
     g_autoptr(GBytes) log = read_vector_file(tally, json_member_text(vector, "file"));
-    if (log)
+    if (log) {
         check_event_log(vector, bytes_of_gbytes(log), tally);
+        check_create_policy(vector, bytes_of_gbytes(log), tally);
+    }
     case_end(tally);
     if (log)
         check_boot_policies(vector, bytes_of_gbytes(log), tally);

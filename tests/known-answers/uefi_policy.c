@@ -276,8 +276,8 @@ static void check_policy_case(Json *vector, Json *entry, Bytes log, size_t posit
     };
     case_begin(tally, vector, position);
     for (size_t i = 0; i < G_N_ELEMENTS(runs); i++) {
-        bool open =
-            strcmp(runs[i].expected, "accept") != 0 && strcmp(runs[i].expected, "reject") != 0;
+        bool open = g_strcmp0(runs[i].expected, "accept") != 0 &&
+                    g_strcmp0(runs[i].expected, "reject") != 0;
         if (open || (runs[i].profile == BOOT_PROFILE_UPSTREAM && differs_from_upstream(vector)))
             continue;
         g_autoptr(Verdict) verdict = run(&test, runs[i].profile);

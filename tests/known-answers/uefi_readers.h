@@ -11,3 +11,6 @@
 void check_event_log(Json *vector, Bytes log, Tally *tally);
 /* Its policy cases and attestation cases. */
 void check_boot_policies(Json *vector, Bytes log, Tally *tally);
+/* What `keylime-policy create measured-boot` makes of the log: the reference state, or exit status
+ * 1. */
+void check_create_policy(Json *vector, Bytes log, Tally *tally);
