@@ -359,6 +359,11 @@ static void prepare(HttpClient *client)
     client->last_sign = g_get_monotonic_time();
 }
 
+gint64 http_client_certificate_expires(const HttpClient *client)
+{
+    return client->offered.expires;
+}
+
 HttpAnswer *http_client_send(HttpClient *client, const char *method, const char *url,
                              const char *const *headers, Bytes body, GError **error)
 {

@@ -44,6 +44,7 @@ typedef struct {
     unsigned status;
     GBytes *body;
     char *location;     /* Location header or NULL */
+    gint64 date;        /* Date header, seconds since the epoch; -1 = absent or unusable */
     gint64 retry_after; /* whole seconds of Retry-After (HTTP-date too); -1 = absent or unusable */
     char *remote_address; /* "127.0.0.1:8881", for messages */
     size_t max_values;
@@ -60,6 +61,10 @@ HttpAnswer *http_client_send(HttpClient *client, const char *method, const char 
                              const char *const *headers, Bytes body, GError **error);
 /* The answer's body as a JSON object; NULL if it is none, or larger than allowed. New reference. */
 Json *http_answer_json(const HttpAnswer *answer);
+
+/* Until when the certificate of the last TLS handshake is valid, in seconds since the epoch; 0 =
+ * there was none. */
+gint64 http_client_certificate_expires(const HttpClient *client);
 
 /* One path segment, percent-encoded; newly allocated. */
 char *http_encode_segment(const char *segment);

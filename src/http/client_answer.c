@@ -14,6 +14,7 @@ struct AnswerReader {
     size_t headers_size;
     char *location;
     char *retry_after;
+    char *date;
     bool too_large;
 };
 
@@ -60,9 +61,11 @@ static size_t on_header(char *data, size_t unit, size_t count, void *context)
         /* The status line of the answer itself, after one of 100 or of a proxy. */
         g_clear_pointer(&reader->location, g_free);
         g_clear_pointer(&reader->retry_after, g_free);
+        g_clear_pointer(&reader->date, g_free);
     }
     replace(&reader->location, header_value(data, size, "Location"));
     replace(&reader->retry_after, header_value(data, size, "Retry-After"));
+    replace(&reader->date, header_value(data, size, "Date"));
     return size;
 }
 
@@ -86,6 +89,7 @@ void answer_reader_free(AnswerReader *reader)
         g_bytes_unref(secret_bytes_take(g_byte_array_free_to_bytes(reader->body)));
     g_free(reader->location);
     g_free(reader->retry_after);
+    g_free(reader->date);
     g_free(reader);
 }
 
@@ -122,6 +126,7 @@ HttpAnswer *answer_reader_finish(AnswerReader *reader, CURL *easy)
     answer->body = secret_bytes_take(g_byte_array_free_to_bytes(g_steal_pointer(&reader->body)));
     answer->location = g_steal_pointer(&reader->location);
     answer->retry_after = parse_retry_after(reader->retry_after);
+    answer->date = reader->date ? (gint64)curl_getdate(reader->date, NULL) : -1;
     bool is_v6 = address && strchr(address, ':');
     answer->remote_address =
         g_strdup_printf(is_v6 ? "[%s]:%ld" : "%s:%ld", address ? address : "unknown", port);

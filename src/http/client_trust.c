@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define SUBJECTS_SHOWN 3
 
@@ -262,6 +263,9 @@ static void remember(OfferedCertificate *offered, X509 *certificate)
     offered->names = alternative_names(certificate);
     offered->not_before = time_text(X509_get0_notBefore(certificate));
     offered->not_after = time_text(X509_get0_notAfter(certificate));
+    struct tm end;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1)
+        offered->expires = timegm(&end);
 }
 
 static int on_verify(int ok, X509_STORE_CTX *store)

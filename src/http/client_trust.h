@@ -30,6 +30,7 @@ typedef struct {
     char *subject, *issuer;
     char *names;                  /* "DNS a, IP b" of the subject alternative names; "" = none */
     char *not_before, *not_after; /* "2026-11-24 07:00:00 UTC" */
+    gint64 expires;               /* not_after in seconds since the epoch; 0 = none was seen */
     int verify_error;             /* X509_V_...; X509_V_OK = none */
 } OfferedCertificate;
 void offered_certificate_clear(OfferedCertificate *offered);

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "http/message_parts.h"
 
+#include <time.h>
+
 /* A path in the log: enough for every real one, nothing for who fills disks. */
 #define LOGGED_PATH_MAX 300
 
@@ -62,8 +64,24 @@ static void format_elapsed(gint64 microseconds, char *out, size_t size)
         g_snprintf(out, size, "%" G_GINT64_FORMAT "s", (microseconds + 500000) / 1000000);
 }
 
+/* RFC 9110 §6.6.1; an operator's tools see from it whether the clocks agree. Written once a second.
+ */
+static void add_date(HttpResponse *response)
+{
+    static _Thread_local time_t second;
+    static _Thread_local char text[sizeof "Sun, 06 Nov 1994 08:49:37 GMT"];
+    time_t now = time(NULL);
+    struct tm parts;
+    if (now != second && gmtime_r(&now, &parts)) {
+        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+        second = now;
+    }
+    http_response_header(response, "Date", text);
+}
+
 void exchange_end(Exchange *exchange)
 {
+    add_date(exchange->response);
     /* Present and empty when none was sent, as upstream (registrar-api §3.4). */
     http_response_header(exchange->response, "X-Request-Id", exchange->request_id);
     unsigned status = exchange->response->status;

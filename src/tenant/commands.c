@@ -42,5 +42,6 @@ const TenantCommand tenant_commands[] = {
     {"bulkinfo", tenant_bulkinfo, false, "records of all agents of the verifier"},
     {"reglist", tenant_reglist, false, "agents of the registrar"},
     {"regdelete", tenant_regdelete, true, "remove an agent from the registrar"},
+    {"diagnose", tenant_diagnose, false, "test the ways to both servers, and say what to mend"},
     {0},
 };

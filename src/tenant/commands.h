@@ -41,6 +41,8 @@ bool tenant_delete(Tenant *tenant, GError **error);
 bool tenant_regstatus(Tenant *tenant, GError **error);
 bool tenant_reglist(Tenant *tenant, GError **error);
 bool tenant_regdelete(Tenant *tenant, GError **error);
+/* diagnosis.c */
+bool tenant_diagnose(Tenant *tenant, GError **error);
 /* enrolment.c */
 bool tenant_add(Tenant *tenant, GError **error);
 bool tenant_update(Tenant *tenant, GError **error);

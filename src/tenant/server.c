@@ -3,6 +3,7 @@
 
 #define LOG_NAME "keylime.tenant"
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "tenant/slow_answer.h"
 
 #include <string.h>
@@ -131,6 +132,23 @@ static bool negotiate_version(Server *server, GError **error)
         log_warning("Failed to get versions from %s: %u", server->kind, answer->status);
     }
     log_info("Using API version %s for %s communication", server->version, server->kind);
+    return true;
+}
+
+bool server_probe(Server *server, ServerProbe *out, GError **error)
+{
+    g_autoptr(HttpAnswer) answer =
+        send_to(server, "GET", "/version", BYTES_EMPTY, "application/json", error);
+    if (!answer)
+        return false;
+    g_autoptr(Json) body = http_answer_json(answer);
+    *out = (ServerProbe){
+        .status = answer->status,
+        .version = answer->status == 200 ? newest_common_version(body) : NULL,
+        .clock_known = answer->date >= 0,
+        .clock_ahead = answer->date - timestamp_now() / TIMESTAMP_SECOND,
+        .certificate_expires = http_client_certificate_expires(server->client),
+    };
     return true;
 }
 

@@ -27,6 +27,17 @@ const char *server_port(const Server *server);
 /* "Verifier (127.0.0.1:8881)"; borrowed. */
 const char *server_words(const Server *server);
 
+/* What GET /version tells. */
+typedef struct {
+    unsigned status;            /* of HTTP; 410 is a verifier in push mode */
+    const char *version;        /* the newest in common; NULL = none is named; static */
+    bool clock_known;           /* whether the answer has a date */
+    gint64 clock_ahead;         /* seconds that the server's clock is ahead of this machine's */
+    gint64 certificate_expires; /* seconds since the epoch; 0 = not known */
+} ServerProbe;
+/* Errors of HTTP_CLIENT_ERROR name the URL and the cause. */
+bool server_probe(Server *server, ServerProbe *out, GError **error);
+
 typedef struct {
     unsigned status; /* of HTTP */
     gint64 code;     /* body member `code`; the HTTP status where the body has none */

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """keylime_tenant before servers that answer what a test says: odd answers, slow ones, none, and through a
 proxy (contract C110, U7, U12, U17)."""
+import json
+import re
 import time
+from email.utils import formatdate
 
 import pytest
 
@@ -154,3 +157,51 @@ def test_proxy_that_is_not_there(scene):
     assert done.returncode == 1
     assert f"127.0.0.1:{port}" in errors(done)[0] and "refused" in errors(done)[0]
     assert scene.verifier.requests == []
+
+
+# --- diagnosis -------------------------------------------------------------------------------------
+
+
+def test_diagnosis_of_a_sound_installation(deployment):
+    """U20: connection, certificate, clock, versions and rights of both servers, and nothing to mend."""
+    deployment.start_verifier()
+    deployment.start_registrar()
+    done = deployment.tenant("-c", "diagnose", check=0)
+    for kind, port in (("Verifier", deployment.verifier_port), ("Registrar", deployment.registrar_tls_port)):
+        place = f"{kind} (127.0.0.1:{port}): "
+        for text in ("its certificate is valid for ", "its clock agrees", "this machine's certificate is an admin"):
+            assert place + text in done.stdout, done.stdout
+    assert "a verifier in push mode, API version 3.0" in done.stdout
+    assert "): API version 2.6" in done.stdout
+    report = json.loads(deployment.tenant("-c", "diagnose", "--json", check=0).stdout)
+    assert set(report) == {"registrar", "verifier"} and len(report["verifier"]) == 4
+
+
+def test_diagnosis_names_every_remedy(scene, tmp_path):
+    """U20: all problems of both servers in one run; exit 1."""
+    scene.registrar.stop()
+    scene.registrar = Server(Authority(tmp_path / "other", name="another CA", hosts=("127.0.0.1",)))
+    scene.deployment.env["KEYLIME_TENANT_REGISTRAR_PORT"] = str(scene.registrar.port)
+    past = formatdate(time.time() - 3600, usegmt=True)
+    scene.verifier.replace["version"] = (200, {"Date": past}, {
+        "code": 200, "status": "Success", "results": {"current_version": "2.6", "supported_versions": ["2.6"]}})
+    scene.verifier.replace["GET"] = (403, {}, {"errors": [{"status": "403", "detail": "requires admin"}]})
+    done = scene.tenant("-c", "diagnose")
+    assert done.returncode == 1
+    found = errors(done)
+    for text in ("certificate verify failed", "trusted_server_ca", "s behind this machine's", "set mode = push",
+                 "not taken as an administrator's (403 requires admin)", "admin_certificate_names"):
+        assert any(text in line for line in found), (text, found)
+    assert found[-1].endswith("4 problems found")
+    assert re.search(r"WARNING - Verifier \S+: its certificate expires in [01] days", done.stdout), done.stdout
+
+
+def test_diagnosis_where_nobody_listens(scene):
+    """U20: a port without listener, and one without TLS."""
+    plain = FakeServer(lambda request: (200, {}, {}))
+    done = scene.tenant("-c", "diagnose", "-vp", str(free_port()), "-rp", str(plain.port))
+    plain.stop()
+    assert done.returncode == 1
+    found = "\n".join(errors(done))
+    assert "refused" in found and "systemctl status keylime_verifier" in found and "verifier_port" in found
+    assert "no TLS on this port" in found and "registrar_port" in found
