@@ -182,6 +182,24 @@ bool json_member_int(Json *object, const char *name, bool accept_text, gint64 *o
     return text && g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, out, NULL);
 }
 
+bool json_is_truthy(Json *value)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        return false;
+    case json_type_boolean:
+        return json_object_get_boolean(value);
+    case json_type_string:
+        return json_object_get_string_len(value) > 0;
+    case json_type_array:
+        return json_object_array_length(value) > 0;
+    case json_type_object:
+        return json_object_object_length(value) > 0;
+    default:
+        return json_object_get_double(value) != 0;
+    }
+}
+
 bool json_is_integer(Json *value)
 {
     if (json_object_is_type(value, json_type_double))

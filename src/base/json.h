@@ -47,6 +47,8 @@ const char *json_text(Json *value);
 void json_wipe_member(Json *object, const char *name);
 /* Integer member. A decimal text counts too when `accept_text` (upstream's peers send both). */
 bool json_member_int(Json *object, const char *name, bool accept_text, gint64 *out);
+/* What Python takes for true: neither null, false, zero, nor empty. */
+bool json_is_truthy(Json *value);
 /* A number without a fraction, 2.0 too: JSON Schema's integer. Of any size. */
 bool json_is_integer(Json *value);
 bool json_member_bool(Json *object, const char *name, bool *out);

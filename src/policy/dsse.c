@@ -41,22 +41,7 @@ static GBytes *decode(const char *text, const DsseRules *rules)
 
 bool dsse_is_envelope(Json *object)
 {
-    Json *payload = json_member(object, "payload");
-    switch (json_object_get_type(payload)) {
-    case json_type_null:
-        return false;
-    case json_type_boolean:
-        return json_object_get_boolean(payload);
-    case json_type_int:
-    case json_type_double:
-        return json_object_get_double(payload) != 0;
-    case json_type_string:
-        return json_object_get_string_len(payload) > 0;
-    case json_type_array:
-        return json_object_array_length(payload) > 0;
-    default:
-        return json_object_object_length(payload) > 0;
-    }
+    return json_is_truthy(json_member(object, "payload"));
 }
 
 GBytes *dsse_payload(Json *envelope, const DsseRules *rules, GError **error)

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "policy/python_regex.h"
+#include "policy/python_pattern.h"
 
 #define EXCLUDE_ERROR (exclude_error_quark())
 typedef enum {
@@ -15,8 +15,6 @@ typedef enum {
 } ExcludeError;
 GQuark exclude_error_quark(void);
 
-/* Steps of the matcher for one name (decision D45). */
-#define EXCLUDE_MATCH_LIMIT 100000
 /* All patterns of a list together. */
 #define EXCLUDE_MAX_PATTERNS 10000
 #define EXCLUDE_MAX_SIZE (1024 * 1024)

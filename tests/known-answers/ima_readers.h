@@ -7,6 +7,8 @@
 
 #include "vector.h"
 
+void read_convert(Json *document, Tally *tally);
+void read_dsse(Json *document, Tally *tally);
 void read_excludes(Json *document, Tally *tally);
 void read_keys(Json *document, Tally *tally);
 void read_manifest(Json *document, Tally *tally);
@@ -15,3 +17,5 @@ void read_signatures(Json *document, Tally *tally);
 void read_device_mapper(Json *document, Tally *tally);
 void read_boot_aggregates(Json *document, Tally *tally);
 void read_push(Json *document, Tally *tally);
+void read_policies(Json *document, Tally *tally);
+void read_severity(Json *document, Tally *tally);
