@@ -27,26 +27,6 @@ static bool invalid(Reading *reading, const char *path, const char *format, ...)
     return false;
 }
 
-bool json_is_truthy(Json *value)
-{
-    switch (json_object_get_type(value)) {
-    case json_type_null:
-        return false;
-    case json_type_object:
-        return json_object_object_length(value) > 0;
-    case json_type_array:
-        return json_object_array_length(value) > 0;
-    case json_type_string:
-        return json_object_get_string_len(value) > 0;
-    case json_type_double:
-        return json_object_get_double(value) != 0;
-    case json_type_boolean:
-    case json_type_int:
-        break;
-    }
-    return json_object_get_boolean(value);
-}
-
 /* --- digests ------------------------------------------------------------------------------- */
 
 bool reference_digest_equals(const ReferenceDigest *expected, uint16_t algorithm, Bytes digest)

@@ -60,9 +60,6 @@ ReferenceState *reference_state_parse(Json *value, bool real_hardware, GError **
 void reference_state_free(ReferenceState *state);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReferenceState, reference_state_free)
 
-/* Python's bool(): false for null, false, 0, "", [] and {}. */
-bool json_is_truthy(Json *value);
-
 /* The text under which a key is found in ReferenceKeys: owner as lower-case GUID text, data in
  * hexadecimal. Replaces the content of `text`. */
 void reference_key(GString *text, const char *owner, const char *data);
