@@ -109,22 +109,15 @@ static void warn_unless(const Config *config, const char *section, const char *n
                     config_source(config, section, name), section, name, value, supported);
 }
 
-/* Upstream evaluates `args` as a program; here it is one of two known texts. */
-static int stream_of(const Config *config, const char *component)
+/* Upstream evaluates `args` as a program; here it is one of two known texts, or nothing: -1. */
+static int stream_of(const Config *config)
 {
-    const char *section = "handler_consoleHandler";
-    g_auto(GStrv) words = g_strsplit_set(config_text(config, section, "args"), "(), ", -1);
+    g_auto(GStrv) words =
+        g_strsplit_set(config_text(config, "handler_consoleHandler", "args"), "(), ", -1);
     g_autofree char *stream = g_strjoinv("", words);
     if (strcmp(stream, "sys.stdout") == 0)
         return STDOUT_FILENO;
-    if (strcmp(stream, "sys.stderr") == 0)
-        return STDERR_FILENO;
-    if (*stream)
-        log_warning("%s: [%s] args = '%s' has no effect: only (sys.stdout,) and (sys.stderr,) are "
-                    "supported",
-                    config_source(config, section, "args"), section,
-                    config_text(config, section, "args"));
-    return strcmp(component, "tenant") == 0 ? STDOUT_FILENO : STDERR_FILENO;
+    return strcmp(stream, "sys.stderr") == 0 ? STDERR_FILENO : -1;
 }
 
 static void warn_unsupported(const Config *config)
@@ -136,6 +129,8 @@ static void warn_unsupported(const Config *config)
     warn_unless(config, "formatter_formatter", "datefmt", SHIPPED_DATES);
     warn_unless(config, "handlers", "keys", "consoleHandler");
     warn_unless(config, "handler_consoleHandler", "class", "StreamHandler");
+    if (stream_of(config) < 0)
+        warn_unless(config, "handler_consoleHandler", "args", "(sys.stdout,) or (sys.stderr,)");
 }
 
 static LogFormat format_of(const char *word)
@@ -145,11 +140,19 @@ static LogFormat format_of(const char *word)
 
 bool logging_start(const char *component, GError **error)
 {
+    /* What there is to say about the file is said in the form that it asks for: it is read in
+     * silence first. */
+    log_set_level(LOG_LEVEL_CRITICAL);
+    g_autoptr(Config) first = config_load(&schema, NULL, error);
+    if (!first)
+        return false;
+    int stream = stream_of(first);
+    int otherwise = strcmp(component, "tenant") == 0 ? STDOUT_FILENO : STDERR_FILENO;
+    log_open(stream < 0 ? otherwise : stream, format_of(config_text(first, NULL, "format")),
+             effective_level(first));
     g_autoptr(Config) config = config_load(&schema, NULL, error);
     if (!config)
         return false;
-    log_open(stream_of(config, component), format_of(config_text(config, NULL, "format")),
-             effective_level(config));
     warn_unsupported(config);
     return true;
 }
