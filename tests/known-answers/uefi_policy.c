@@ -289,8 +289,35 @@ static void check_policy_case(Json *vector, Json *entry, Bytes log, size_t posit
     g_free(test.policy_text);
 }
 
+/* What `create measured-boot` writes from a real machine's log, the policy "hardware" accepts. */
+static void check_hardware(Json *vector, Bytes log, Tally *tally)
+{
+    Json *created = json_member(json_member(vector, "create_policy"), "without_secureboot");
+    const char *required = json_member_text(json_member(vector, "parse"), "required");
+    const char *file = json_member_text(created, "policy");
+    if (!file || strcmp(json_member_text(vector, "kind"), "real") != 0 ||
+        strcmp(required, "accept") != 0)
+        return;
+    g_autofree char *text = read_text(tally, file);
+    PolicyCase test = {
+        .vector = vector,
+        .log = log,
+        .policy_name = "hardware",
+        .evaluate = "always",
+        .bank = "sha256",
+        .log_sent = true,
+        .policy_text = text,
+    };
+    case_begin(tally, vector, 0);
+    g_autoptr(Verdict) verdict = run(&test, BOOT_PROFILE_STRICT);
+    g_autofree char *summary = verdict_summary(verdict);
+    expect_verdict(tally, "accept", !is_refused(verdict), summary);
+    case_end(tally);
+}
+
 void check_boot_policies(Json *vector, Bytes log, Tally *tally)
 {
+    check_hardware(vector, log, tally);
     FOR_EACH_CASE(vector, "policy_cases", entry, i)
     {
         check_policy_case(vector, entry, log, i, tally);
