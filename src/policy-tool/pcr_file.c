@@ -87,9 +87,9 @@ static bool read_json(Reading *reading, Bytes content)
 static bool read_line(Reading *reading, const char *where, char *line, uint16_t *hash,
                       bool *in_bank)
 {
-    char *colon = strchr(line, ':');
     if (*g_strstrip(line) == '\0')
         return true;
+    char *colon = strchr(line, ':');
     if (!colon)
         return invalid(reading, where, "neither \"BANK:\" nor \"PCR: VALUE\"");
     *colon = '\0';
@@ -106,7 +106,8 @@ static bool read_line(Reading *reading, const char *where, char *line, uint16_t 
 
 static bool read_text(Reading *reading, Bytes content)
 {
-    g_autofree char *text = g_strndup((const char *)content.data, content.size);
+    g_autofree char *text =
+        content.size > 0 ? g_strndup((const char *)content.data, content.size) : g_strdup("");
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     uint16_t hash = 0;
     bool in_bank = false;
