@@ -242,9 +242,11 @@ static void fill_identity(Connection *connection, HttpRequest *request)
     const Identity *identity = &connection->identity;
     request->identity = *identity;
     request->identity.name = g_strdup(identity->name);
-    request->peer =
-        peer_client_address(connection->peer, http_request_header(request, "X-Forwarded-For"),
-                            settings_of(connection)->trusted_proxies);
+    const char *const *proxies = settings_of(connection)->trusted_proxies;
+    /* All lines: a proxy may add one of its own below the one that a client has written. */
+    g_autofree char *forwarded =
+        proxies && *proxies ? http_request_header_list(request, "X-Forwarded-For") : NULL;
+    request->peer = peer_client_address(connection->peer, forwarded, proxies);
 }
 
 static Step head_complete(Connection *connection)

@@ -190,6 +190,19 @@ const char *http_request_header(const HttpRequest *request, const char *name)
     return NULL;
 }
 
+char *http_request_header_list(const HttpRequest *request, const char *name)
+{
+    GString *list = NULL;
+    for (guint i = 0; request->headers && i < request->headers->len; i++) {
+        const HttpField *field = &g_array_index(request->headers, HttpField, i);
+        if (g_ascii_strcasecmp(field->name, name) != 0)
+            continue;
+        list = list ? g_string_append(list, ",") : g_string_new(NULL);
+        g_string_append(list, field->value);
+    }
+    return list ? g_string_free(list, FALSE) : NULL;
+}
+
 Bytes http_request_body(const HttpRequest *request)
 {
     return bytes_of(request->body, request->body_size);

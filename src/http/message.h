@@ -40,8 +40,10 @@ unsigned http_request_major(const HttpRequest *request);
 const char *http_request_parameter(const HttpRequest *request, const char *name);
 /* Query member, decoded; NULL if absent. Never merged with anything else (decision D105). */
 const char *http_request_query(const HttpRequest *request, const char *name);
-/* Header by name, any case; NULL if absent. */
+/* Header by name, any case; NULL if absent. Of several lines the first. */
 const char *http_request_header(const HttpRequest *request, const char *name);
+/* A header that is a list: all its lines in order, joined by commas. Newly allocated, or NULL. */
+char *http_request_header_list(const HttpRequest *request, const char *name);
 Bytes http_request_body(const HttpRequest *request);
 /* The body as a JSON object; NULL when the route takes no body. Routes that need one never get
  * NULL. */

@@ -45,8 +45,8 @@ static const Option options[] = {
 
     /* identity */
     TEXT("tpm_identity", "default",
-         "Which identity a registration must carry: default or ek_cert_or_iak_idevid (an EK, and "
-         "IAK and IDevID if the agent has them), or ek_cert.",
+         "Which identity a registration must carry: default, ek_cert_or_iak_idevid or ek_cert, "
+         "which mean the same: an EK always; IAK and IDevID are checked where an agent has them.",
          .check = check_identity),
     WORD("malformed_cert_action", "warn", malformed_actions,
          "What to do about certificates that are not encoded by the rules: warn, reject or "

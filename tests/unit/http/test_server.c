@@ -142,6 +142,11 @@ static void a_trusted_proxy_names_the_client(void **state)
     const char *headers[] = {"X-Forwarded-For: 10.0.0.1, 192.0.2.7, 127.0.0.1", NULL};
     g_autoptr(HttpAnswer) answer = ask(*state, false, "GET", "/version", headers, NULL);
     expect(answer, 200, "\"peer\":\"192.0.2.7\"");
+    /* A line of its own, below what the client wrote itself. */
+    const char *lines[] = {"X-Forwarded-For: 10.0.0.1", "Accept: */*", "x-forwarded-for: 192.0.2.8",
+                           NULL};
+    g_autoptr(HttpAnswer) second = ask(*state, false, "GET", "/version", lines, NULL);
+    expect(second, 200, "\"peer\":\"192.0.2.8\"");
 }
 
 /* --- errors of the layer --------------------------------------------------------------------- */
