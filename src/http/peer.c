@@ -5,6 +5,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+/* Bytes of an IPv6 address that name the network. */
+#define NETWORK_SIZE 8
+
 void peer_address_text(const struct sockaddr *address, socklen_t size, char out[PEER_TEXT_MAX])
 {
     const char *done = NULL;
@@ -51,6 +54,18 @@ bool peer_is_loopback(const char *host)
     if (inet_pton(AF_INET6, host, &v6) == 1)
         return IN6_IS_ADDR_LOOPBACK(&v6);
     return g_ascii_strcasecmp(host, "localhost") == 0;
+}
+
+void peer_network_text(const char *peer, char out[PEER_TEXT_MAX])
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    uint8_t *bytes = v6.sin6_addr.s6_addr;
+    if (inet_pton(AF_INET6, peer, bytes) == 1 && !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+        memset(bytes + NETWORK_SIZE, 0, sizeof v6.sin6_addr.s6_addr - NETWORK_SIZE);
+        peer_address_text((const struct sockaddr *)&v6, sizeof v6, out);
+    } else {
+        g_strlcpy(out, peer, PEER_TEXT_MAX);
+    }
 }
 
 static bool is_trusted(const char *address, const char *const *trusted_proxies)

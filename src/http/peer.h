@@ -19,6 +19,9 @@ bool peer_is_address(const char *text);
 /* An address that only this machine reaches, or its name. */
 bool peer_is_loopback(const char *host);
 
+/* What a limit by address counts by: of IPv6 the /64, as one host can use all of its addresses. */
+void peer_network_text(const char *peer, char out[PEER_TEXT_MAX]);
+
 /*
  * The client's address: `peer` itself unless it is one of the trusted proxies; then the last entry
  * of X-Forwarded-For (NULL = none) that is no trusted proxy. Entries before an unreadable one do

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrar/rate_limit.h"
 
-#include <arpa/inet.h>
-#include <string.h>
+#include "http/peer.h"
 
 /* A few MiB at most, and more addresses than one machine serves at a time. */
 #define ADDRESSES_MAX 65536
 #define MINUTE (60 * TIMESTAMP_SECOND)
-#define NETWORK_SIZE 8 /* bytes of an IPv6 /64: one host can use all addresses of it */
 
 typedef struct {
     char *key;
@@ -49,20 +47,11 @@ void rate_limit_free(RateLimit *limit)
     g_free(limit);
 }
 
-static char *key_of(const char *peer)
-{
-    struct in6_addr address;
-    if (inet_pton(AF_INET6, peer, &address) != 1 || IN6_IS_ADDR_V4MAPPED(&address))
-        return g_strdup(peer);
-    memset(address.s6_addr + NETWORK_SIZE, 0, sizeof address.s6_addr - NETWORK_SIZE);
-    char text[INET6_ADDRSTRLEN];
-    return g_strdup(inet_ntop(AF_INET6, &address, text, sizeof text));
-}
-
 /* The peer's bucket, moved to the front; a new one is full. */
 static Bucket *bucket_of(RateLimit *limit, const char *peer, Timestamp now)
 {
-    g_autofree char *key = key_of(peer);
+    char key[PEER_TEXT_MAX];
+    peer_network_text(peer, key);
     Bucket *bucket = g_hash_table_lookup(limit->buckets, key);
     if (bucket) {
         g_queue_unlink(&limit->recent, &bucket->link);
@@ -73,7 +62,7 @@ static Bucket *bucket_of(RateLimit *limit, const char *peer, Timestamp now)
             g_hash_table_remove(limit->buckets, oldest->key);
         }
         bucket = g_new0(Bucket, 1);
-        bucket->key = g_steal_pointer(&key);
+        bucket->key = g_strdup(key);
         bucket->tokens = limit->per_minute;
         bucket->seen = now;
         bucket->link.data = bucket;

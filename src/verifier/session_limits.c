@@ -2,6 +2,7 @@
 #include "verifier/session_limits.h"
 
 #include "base/secret.h"
+#include "http/peer.h"
 
 #include <string.h>
 
@@ -81,9 +82,11 @@ void session_limits_free(SessionLimits *limits)
 static void make_key(const SessionLimits *limits, Kind kind, const char *peer, const char *agent_id,
                      uint8_t out[KEY_SIZE])
 {
+    char network[PEER_TEXT_MAX];
+    peer_network_text(peer, network);
     g_autoptr(GByteArray) message = g_byte_array_sized_new(192);
     append_u8(message, (uint8_t)kind);
-    bytes_append(message, bytes_of_text(peer));
+    bytes_append(message, bytes_of_text(network));
     append_u8(message, 0);
     bytes_append(message, bytes_of_text(agent_id));
     uint8_t digest[SHA256_SIZE];

@@ -2,7 +2,8 @@
 /*
  * How often a peer may ask for sessions (decision D32): sliding windows for its address and for the
  * pair of address and agent id, so that no stranger can lock out an agent; and failed proofs for
- * each address. In memory, in a table of fixed size whose least recently used entry gives way.
+ * each address, of IPv6 each /64 network. In memory, in a table of fixed size whose least recently
+ * used entry gives way.
  */
 #pragma once
 

@@ -56,6 +56,18 @@ static void an_agent_is_limited_behind_one_address_only(void **state)
     assert_int_equal(session_limits_count_agent(limits, "203.0.113.1", AGENT, at(1)), 0);
 }
 
+/* All addresses of an IPv6 /64 are one host's. */
+static void addresses_of_one_network_count_together(void **state)
+{
+    g_autoptr(SessionLimits) limits = session_limits_new(&settings);
+    for (int i = 0; i < 5; i++) {
+        g_autofree char *peer = g_strdup_printf("2001:db8::%d:1", i);
+        assert_int_equal(session_limits_count_address(limits, peer, at(0)), 0);
+    }
+    assert_int_not_equal(session_limits_count_address(limits, "2001:db8:0:0:7::", at(0)), 0);
+    assert_int_equal(session_limits_count_address(limits, "2001:db8:0:1::1", at(0)), 0);
+}
+
 static void names_do_not_run_into_each_other(void **state)
 {
     g_autoptr(SessionLimits) limits = session_limits_new(&settings);
@@ -119,7 +131,7 @@ static void the_table_is_bounded_and_drops_the_least_recent(void **state)
     for (int i = 0; i < 5; i++)
         session_limits_count_address(limits, PEER, at(0));
     for (int i = 0; i < 70000; i++) {
-        g_autofree char *stranger = g_strdup_printf("2001:db8::%x", i);
+        g_autofree char *stranger = g_strdup_printf("2001:db8:%x:%x::1", i >> 16, i & 0xffff);
         session_limits_count_address(limits, stranger, at(1));
         if (i == 60000)
             assert_int_not_equal(session_limits_count_address(limits, PEER, at(1)), 0);
@@ -134,6 +146,7 @@ int main(void)
         cmocka_unit_test(requests_beyond_the_limit_wait_for_the_oldest),
         cmocka_unit_test(refused_requests_are_not_counted),
         cmocka_unit_test(an_agent_is_limited_behind_one_address_only),
+        cmocka_unit_test(addresses_of_one_network_count_together),
         cmocka_unit_test(names_do_not_run_into_each_other),
         cmocka_unit_test(a_refusal_for_the_agent_takes_the_address_count_back),
         cmocka_unit_test(proven_requests_do_not_count),
