@@ -68,6 +68,7 @@ Verdict *appraise(const AppraisalInput *input, AppraisalState *state, VerifiedQu
         .reset_count = verified->clock.reset_count,
         .tpm_policy = input->tpm_policy,
         .boot = input->boot,
+        .ima = input->ima,
     };
     pcr_check(&check, &state->boot, verdict);
     if (quote)

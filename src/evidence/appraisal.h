@@ -24,6 +24,7 @@ typedef struct {
     const TpmPolicy *tpm_policy; /* may be NULL: nothing to compare */
     bool require_safe_clock;
     const BootInput *boot; /* NULL: no boot event log and no policy for one */
+    ImaCheck *ima;         /* NULL: no measurement list */
 } AppraisalInput;
 
 /*

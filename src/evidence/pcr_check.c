@@ -40,6 +40,9 @@ static uint32_t check_tpm_policy(const PcrCheck *check, Verdict *verdict)
 void pcr_check(const PcrCheck *check, BootState *boot_state, Verdict *verdict)
 {
     g_autoptr(BootCheck) boot = boot_check_begin(check->boot, check->pcrs, check->bank, verdict);
+    if (check->ima)
+        ima_check(check->ima, check->pcrs, check->bank, check->reset_count, boot_check_replay(boot),
+                  verdict);
     uint32_t used = boot_check_compare(boot, verdict);
     if (check->tpm_policy)
         used |= check_tpm_policy(check, verdict);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "evidence/ima_check.h"
 #include "evidence/uefi/boot_check.h"
 #include "policy/tpm_policy.h"
 
@@ -14,6 +15,7 @@ typedef struct {
     uint32_t reset_count;        /* of the quote's clock: which boot this is */
     const TpmPolicy *tpm_policy; /* NULL: nothing to compare */
     const BootInput *boot;       /* NULL: no boot event log and no policy for one */
+    ImaCheck *ima;               /* NULL: no measurement list */
 } PcrCheck;
 
 /* Adds the failures to the verdict. *boot_state is replaced as boot_check_evaluate() says. */
