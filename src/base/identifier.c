@@ -4,18 +4,28 @@
 #include <glib.h>
 #include <string.h>
 
+/* A path library on the way would fold these two away. */
+static bool is_dots(const char *id)
+{
+    return strcmp(id, ".") == 0 || strcmp(id, "..") == 0;
+}
+
 bool agent_id_is_valid(const char *id)
 {
-    if (!id)
+    if (!id || *id == '\0' || strlen(id) > AGENT_ID_MAX || is_dots(id))
         return false;
-    size_t length = strlen(id);
-    if (length == 0 || length > AGENT_ID_MAX)
+    for (const char *at = id; *at; at++)
+        if (!g_ascii_isalnum(*at) && !strchr("._-", *at))
+            return false;
+    return true;
+}
+
+bool policy_name_is_valid(const char *name)
+{
+    if (!name || *name == '\0' || strlen(name) > POLICY_NAME_MAX || is_dots(name))
         return false;
-    /* A path library on the way would fold these two away. */
-    if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (!g_ascii_isalnum(id[i]) && !strchr("._-", id[i]))
+    for (const char *at = name; *at; at++)
+        if (!g_ascii_isgraph(*at) || *at == '/')
             return false;
     return true;
 }

@@ -3,18 +3,32 @@
 
 #include <string.h>
 
-/* One list for every SELECT, so that record_of_row() can count on its order. */
+/* One list for every SELECT, so that record_of_row() can count on its order. The texts of policies
+ * and of log states, which may be large, are not in it. */
 #define COLUMNS                                                                                    \
-    "agents.agent_id, verifier_id, verifier_ip, verifier_port, ak_tpm, ak_name, tpm_policy, "      \
-    "meta_data,"                                                                                   \
-    " accept_tpm_hash_algs, accept_tpm_encryption_algs, accept_tpm_signing_algs,"                  \
+    "agents.agent_id, verifier_id, verifier_ip, verifier_port, ak_tpm, ak_name, tpm_policy,"       \
+    " meta_data, accept_tpm_hash_algs, accept_tpm_encryption_algs, accept_tpm_signing_algs,"       \
     " ima_sign_verification_keys, mtls_cert, supported_version, created_at, operational_state,"    \
     " accept_attestations, attestation_count, consecutive_failures, last_event_id, next_index,"    \
     " last_received_quote, last_successful_attestation, shown_pending, deadline, told_to_wait,"    \
-    " unanswered_since, unanswered_count, next_clean_up, clock_ak_name, clock, reset_count,"       \
-    " restart_count, clock_safe, firmware_version"
+    " unanswered_since, unanswered_count, next_clean_up, clock_ak_name, clock,"                    \
+    " agents.reset_count, restart_count, clock_safe, firmware_version, severity_level,"            \
+    " enrolments.runtime_policy, runtime.checksum, runtime.wants_log, enrolments.mb_policy,"       \
+    " boot.checksum, boot.wants_log, boot_evaluated"
 
-#define TABLES "agents JOIN enrolments ON enrolments.agent_id = agents.agent_id"
+#define TABLES                                                                                     \
+    "agents JOIN enrolments ON enrolments.agent_id = agents.agent_id"                              \
+    " LEFT JOIN policies AS runtime"                                                               \
+    " ON runtime.kind = 'runtime' AND runtime.name = enrolments.runtime_policy"                    \
+    " LEFT JOIN policies AS boot"                                                                  \
+    " ON boot.kind = 'measured_boot' AND boot.name = enrolments.mb_policy"                         \
+    " LEFT JOIN log_states ON log_states.agent_id = agents.agent_id"
+
+static void policy_use_clear(PolicyUse *use)
+{
+    g_free(use->name);
+    g_free(use->checksum);
+}
 
 void agent_record_free(AgentRecord *record)
 {
@@ -34,6 +48,8 @@ void agent_record_free(AgentRecord *record)
     g_free(record->mtls_cert);
     g_free(record->supported_version);
     g_free(record->last_event_id);
+    policy_use_clear(&record->runtime);
+    policy_use_clear(&record->boot);
     g_free(record);
 }
 
@@ -51,6 +67,21 @@ static void read_appraisal_state(Rows *rows, unsigned column, AppraisalState *ou
     out->clock.restart_count = (uint32_t)rows_int(rows, column + 3);
     out->clock.safe = rows_int(rows, column + 4) != 0;
     out->firmware_version = (uint64_t)rows_int(rows, column + 5);
+}
+
+static void read_policy_use(Rows *rows, unsigned column, PolicyUse *out)
+{
+    out->name = g_strdup(rows_text(rows, column));
+    out->checksum = g_strdup(rows_text(rows, column + 1));
+    out->wants_log = rows_int(rows, column + 2) != 0;
+}
+
+static void read_boot_state(Rows *rows, unsigned column, BootState *out)
+{
+    Bytes fingerprint = rows_bytes(rows, column);
+    out->passed = fingerprint.size == sizeof out->fingerprint;
+    if (out->passed)
+        memcpy(out->fingerprint, fingerprint.data, fingerprint.size);
 }
 
 static AgentRecord *record_of_row(Rows *rows)
@@ -86,6 +117,10 @@ static AgentRecord *record_of_row(Rows *rows)
     record->unanswered_count = rows_int(rows, 27);
     record->next_clean_up = rows_int(rows, 28);
     read_appraisal_state(rows, 29, &record->appraisal);
+    record->severity_level = rows_is_null(rows, 35) ? -1 : rows_int(rows, 35);
+    read_policy_use(rows, 36, &record->runtime);
+    read_policy_use(rows, 39, &record->boot);
+    read_boot_state(rows, 42, &record->appraisal.boot);
     return record;
 }
 
@@ -151,11 +186,13 @@ bool agent_record_insert(Connection *connection, const AgentRecord *record, GErr
                    "INSERT INTO enrolments (agent_id, verifier_ip, verifier_port, ak_tpm,"
                    " tpm_policy, meta_data, accept_tpm_hash_algs, accept_tpm_encryption_algs,"
                    " accept_tpm_signing_algs, ima_sign_verification_keys, mtls_cert,"
-                   " supported_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-                   "ttibtttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
+                   " supported_version, runtime_policy, mb_policy)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                   "ttibtttttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
                    &ak_tpm, record->tpm_policy, record->meta_data, record->accept_hashes,
                    record->accept_encryption, record->accept_signing, record->ima_keys,
-                   record->mtls_cert, record->supported_version);
+                   record->mtls_cert, record->supported_version, record->runtime.name,
+                   record->boot.name);
 }
 
 bool agent_record_replace(Connection *connection, const AgentRecord *record, bool *found,
@@ -172,12 +209,13 @@ bool agent_record_replace(Connection *connection, const AgentRecord *record, boo
                 "UPDATE enrolments SET verifier_ip = $2, verifier_port = $3, ak_tpm = $4,"
                 " tpm_policy = $5, meta_data = $6, accept_tpm_hash_algs = $7,"
                 " accept_tpm_encryption_algs = $8, accept_tpm_signing_algs = $9,"
-                " ima_sign_verification_keys = $10, mtls_cert = $11, supported_version = $12"
-                " WHERE agent_id = $1",
-                "ttibtttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
+                " ima_sign_verification_keys = $10, mtls_cert = $11, supported_version = $12,"
+                " runtime_policy = $13, mb_policy = $14 WHERE agent_id = $1",
+                "ttibtttttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
                 &ak_tpm, record->tpm_policy, record->meta_data, record->accept_hashes,
                 record->accept_encryption, record->accept_signing, record->ima_keys,
-                record->mtls_cert, record->supported_version);
+                record->mtls_cert, record->supported_version, record->runtime.name,
+                record->boot.name);
     *found = changed > 0;
     return done;
 }
@@ -232,8 +270,8 @@ Json *agent_record_to_json(const AgentRecord *record, const VerifierSettings *se
     json_add_null(object, "port");
     json_add_text(object, "tpm_policy", record->tpm_policy);
     json_add_text(object, "meta_data", record->meta_data);
-    json_add_int(object, "has_mb_refstate", 0);
-    json_add_int(object, "has_runtime_policy", 0);
+    json_add_int(object, "has_mb_refstate", record->boot.wants_log);
+    json_add_int(object, "has_runtime_policy", record->runtime.wants_log);
     add_list(object, "accept_tpm_hash_algs", record->accept_hashes);
     add_list(object, "accept_tpm_encryption_algs", record->accept_encryption);
     add_list(object, "accept_tpm_signing_algs", record->accept_signing);
@@ -243,7 +281,10 @@ Json *agent_record_to_json(const AgentRecord *record, const VerifierSettings *se
     json_add_text(object, "verifier_id", record->verifier_id);
     json_add_text(object, "verifier_ip", record->verifier_ip);
     json_add_int(object, "verifier_port", record->verifier_port);
-    json_add_null(object, "severity_level");
+    if (record->severity_level < 0)
+        json_add_null(object, "severity_level");
+    else
+        json_add_int(object, "severity_level", record->severity_level);
     json_add_text(object, "last_event_id", record->last_event_id);
     json_add_int(object, "attestation_count", record->attestation_count);
     json_add_int(object, "last_received_quote", record->last_received_quote / TIMESTAMP_SECOND);

@@ -12,6 +12,13 @@
 #define AGENT_STATE_ACTIVE 3
 #define AGENT_STATE_STOPPED 10
 
+/* A policy that an agent names: what must be known of it at every step, without its text. */
+typedef struct {
+    char *name; /* NULL = none */
+    char *checksum;
+    bool wants_log; /* the agent must send the log that it judges */
+} PolicyUse;
+
 typedef struct {
     char *agent_id, *verifier_id, *verifier_ip;
     gint64 verifier_port;
@@ -33,6 +40,8 @@ typedef struct {
     gint64 unanswered_count;
     gint64 next_clean_up; /* index of the attestation with which old ones are deleted */
     AppraisalState appraisal;
+    PolicyUse runtime, boot;
+    gint64 severity_level; /* of the last failure; -1 = none */
 } AgentRecord;
 
 void agent_record_free(AgentRecord *record);

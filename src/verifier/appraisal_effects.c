@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define LOG_NAME "keylime.verifier"
 #include "base/log.h"
-#include "verifier/appraisal_job.h"
+#include "verifier/appraisal_log_effects.h"
 #include "verifier/history.h"
 
 /* From then on an appraisal counts as long: the agent could not send evidence meanwhile, so its
@@ -43,6 +43,12 @@ static const char *first_event(const Verdict *verdict)
     return first ? json_member_text(first, "event_id") : NULL;
 }
 
+/* The worst failure, if severities were told, else the first. */
+static const char *worst_event(const AppraisalResult *result)
+{
+    return result->severity.level >= 0 ? result->severity.event_id : first_event(result->verdict);
+}
+
 static bool mark_passed(Connection *connection, const VerifierSettings *settings, Timestamp now,
                         const AppraisalResult *result, guint64 *changed, GError **error)
 {
@@ -64,23 +70,41 @@ static bool mark_passed(Connection *connection, const VerifierSettings *settings
         state.safe, state.firmware);
 }
 
-static bool mark_failed(Connection *connection, const AppraisalResult *result, guint64 *changed,
-                        GError **error)
+/* A list that must be sent anew after a reboot is no failure of the machine (decision D39): it does
+ * not count, and the agent stays as it is shown. */
+static bool mark_forgiven(Connection *connection, const AppraisalResult *result, guint64 *changed,
+                          GError **error)
 {
     const AppraisalJob *job = result->job;
     Bytes ak_name = bytes_of_gbytes(job->agent->ak_name);
     StateColumns state;
     state_columns(&result->state, &state);
     return sql_change(connection, changed, error,
-                      "UPDATE agents SET consecutive_failures = consecutive_failures + 1,"
-                      " accept_attestations = 1, shown_pending = 0, last_event_id = $3,"
-                      " failure_run_index = CASE WHEN failure_run_index < 0 THEN $4"
-                      " ELSE failure_run_index END, clock_ak_name = $5, clock = $6,"
-                      " reset_count = $7, restart_count = $8, clock_safe = $9,"
-                      " firmware_version = $10 WHERE agent_id = $1 AND ak_name = $2",
-                      "tbtibiiiii", job->agent_id, &ak_name, first_event(result->verdict),
-                      job->index, state.name_or_null, state.clock, state.reset_count,
-                      state.restart_count, state.safe, state.firmware);
+                      "UPDATE agents SET accept_attestations = 1, clock_ak_name = $3, clock = $4,"
+                      " reset_count = $5, restart_count = $6, clock_safe = $7,"
+                      " firmware_version = $8 WHERE agent_id = $1 AND ak_name = $2",
+                      "tbbiiiii", job->agent_id, &ak_name, state.name_or_null, state.clock,
+                      state.reset_count, state.restart_count, state.safe, state.firmware);
+}
+
+static bool mark_failed(Connection *connection, const AppraisalResult *result, guint64 *changed,
+                        GError **error)
+{
+    const AppraisalJob *job = result->job;
+    Bytes ak_name = bytes_of_gbytes(job->agent->ak_name);
+    const gint64 *level = result->severity.level >= 0 ? &result->severity.level : NULL;
+    StateColumns state;
+    state_columns(&result->state, &state);
+    return sql_change(
+        connection, changed, error,
+        "UPDATE agents SET consecutive_failures = consecutive_failures + 1,"
+        " accept_attestations = 1, shown_pending = 0, last_event_id = $3,"
+        " severity_level = $11, failure_run_index = CASE WHEN failure_run_index < 0 THEN $4"
+        " ELSE failure_run_index END, clock_ak_name = $5, clock = $6,"
+        " reset_count = $7, restart_count = $8, clock_safe = $9,"
+        " firmware_version = $10 WHERE agent_id = $1 AND ak_name = $2",
+        "tbtibiiiiin", job->agent_id, &ak_name, worst_event(result), job->index, state.name_or_null,
+        state.clock, state.reset_count, state.restart_count, state.safe, state.firmware, level);
 }
 
 static char *warnings_text(const Verdict *verdict)
@@ -103,6 +127,7 @@ void appraisal_result_show(const AppraisalResult *result, Timestamp now, Attesta
     record->failures = failed ? json_to_text(verdict->failures) : NULL;
     record->warnings = warnings_text(verdict);
     record->verification_completed_at = now;
+    record->logs.log[LOG_IMA].certified = result->ima_certified;
     record->job_lease = 0;
 }
 
@@ -113,17 +138,18 @@ static bool complete(Connection *connection, const Effects *effects, const Appra
     const AppraisalJob *job = result->job;
     g_autoptr(AttestationRecord) record = g_new0(AttestationRecord, 1);
     appraisal_result_show(result, effects->now, record);
+    const gint64 *certified = result->ima_certified >= 0 ? &result->ima_certified : NULL;
     return sql_change(connection, changed, error,
                       "UPDATE attestations SET stage = 'verification_complete', evaluation = $5,"
                       " failure_reason = $6, failures = $7, warnings = $8,"
-                      " verification_completed_at = $9, job_lease = 0"
+                      " verification_completed_at = $9, ima_certified = $10, job_lease = 0"
                       " WHERE agent_id = $1 AND attestation_index = $2"
                       " AND stage = 'evaluating_evidence' AND job_starts = $3"
                       " AND evidence_received_at = $4",
-                      "tiiitttti", job->agent_id, job->index, job->starts,
+                      "tiiittttin", job->agent_id, job->index, job->starts,
                       job->evidence_received_at, evaluation_text(record->evaluation),
                       record->failure_reason, record->failures, record->warnings,
-                      record->verification_completed_at);
+                      record->verification_completed_at, certified);
 }
 
 /* Decision D35: a pass prolongs the token with which the evidence came; nothing else does. */
@@ -155,12 +181,15 @@ bool appraisal_settle(Connection *connection, const VerifierSettings *settings, 
     bool passed = result->verdict->evaluation == EVALUATION_PASS;
     guint64 changed = 0;
     result->applied = false;
-    if (!(passed ? mark_passed(connection, settings, now, result, &changed, error)
-                 : mark_failed(connection, result, &changed, error)))
+    if (!(passed             ? mark_passed(connection, settings, now, result, &changed, error)
+          : result->forgiven ? mark_forgiven(connection, result, &changed, error)
+                             : mark_failed(connection, result, &changed, error)))
         return false;
     result->applied = changed > 0;
     if (!result->applied)
         return true;
+    if (!appraisal_log_effects(connection, result, error))
+        return false;
     if (passed && settings->extend_token_on_attestation &&
         !prolong_token(connection, settings, now, job, error))
         return false;

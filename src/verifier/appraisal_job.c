@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/appraisal_job.h"
 
+#include "verifier/log_progress.h"
+
 #include <string.h>
 
 /* --- the inputs ---------------------------------------------------------------------------- */
@@ -23,6 +25,8 @@ AppraisalJob *appraisal_job_new(AgentRecord *agent, const AttestationRecord *att
     job->message = g_bytes_ref(attestation->message);
     job->signature = g_bytes_ref(attestation->signature);
     job->pcr_blob = g_bytes_ref(attestation->pcr_blob);
+    job->boot_time = attestation->boot_time;
+    asked_logs_copy(&attestation->logs, &job->logs);
 
     g_autoptr(GError) error = NULL;
     job->key = references_key(references, agent->ak_tpm, &error);
@@ -51,6 +55,13 @@ void appraisal_job_unref(AppraisalJob *job)
     g_bytes_unref(job->message);
     g_bytes_unref(job->signature);
     g_bytes_unref(job->pcr_blob);
+    asked_logs_clear(&job->logs);
+    appraisal_job_drop_logs(job);
+    runtime_policy_unref(job->runtime);
+    boot_policy_unref(job->boot);
+    ima_keyring_free(job->ima_keys);
+    ima_push_state_free(job->ima_state);
+    g_free(job->ima_state_text);
     g_free(job);
 }
 
@@ -62,6 +73,7 @@ void appraisal_result_free(AppraisalResult *result)
         return;
     appraisal_job_unref(result->job);
     verdict_free(result->verdict);
+    ima_push_state_free(result->ima_state);
     g_free(result);
 }
 
@@ -71,6 +83,8 @@ static AppraisalResult *result_of(AppraisalJob *job, Verdict *verdict)
     result->job = appraisal_job_ref(job);
     result->verdict = verdict;
     result->state = job->agent->appraisal;
+    result->ima_certified = -1;
+    result->severity.level = -1;
     return result;
 }
 
@@ -86,8 +100,55 @@ AppraisalResult *appraisal_job_fail(AppraisalJob *job, const char *event_id, con
     return result_of(job, verdict);
 }
 
-AppraisalResult *appraisal_job_run(AppraisalJob *job, bool require_safe_clock,
-                                   AppraisalFunction function)
+/* The list and what judges it; NULL when there is none to judge. */
+static ImaCheck *ima_of(AppraisalJob *job, const VerifierSettings *settings, References *references,
+                        const char *reference, ImaCheck *storage)
+{
+    if (!job->runtime)
+        return NULL;
+    *storage = (ImaCheck){
+        .list = {.list = bytes_of_gbytes(job->log[LOG_IMA]),
+                 .policy = job->runtime,
+                 .keys = job->ima_keys,
+                 .rules = ima_rules_default,
+                 .cache = references_signatures(references)},
+        .round = {.offset = (guint64)job->logs.log[LOG_IMA].offset,
+                  .boot_time = log_progress_boot_time(job->boot_time),
+                  .policy_checksum = reference},
+        .state = g_steal_pointer(&job->ima_state),
+    };
+    storage->list.rules.violations = settings->ima_violations;
+    return storage;
+}
+
+static const BootInput *boot_of(const AppraisalJob *job, const VerifierSettings *settings,
+                                BootInput *storage)
+{
+    if (!job->boot)
+        return NULL;
+    *storage = (BootInput){
+        .log = bytes_of_gbytes(job->log[LOG_UEFI]),
+        .policy = job->boot,
+        .profile = settings->boot_profile,
+        .evaluate = settings->boot_evaluate,
+        .pcrs = settings->boot_pcrs,
+        .max_log_size = settings->boot_max_log_size,
+        .max_events = settings->boot_max_events,
+    };
+    return storage;
+}
+
+/* What the list's appraisal leaves for the next one and for readers. */
+static void keep_progress(AppraisalResult *result, const ImaCheck *ima)
+{
+    result->ima_state = ima->state;
+    result->ima_passed = ima->passed;
+    result->ima_certified = ima->passed ? (gint64)ima->result.certified : -1;
+    result->forgiven = ima->result.forgiven && result->verdict->failure_count == 1;
+}
+
+AppraisalResult *appraisal_job_run(AppraisalJob *job, const VerifierSettings *settings,
+                                   References *references, AppraisalFunction function)
 {
     if (job->broken)
         return appraisal_job_fail(job, EVENT_FAILED, "the enrolment cannot be read: %s",
@@ -95,6 +156,10 @@ AppraisalResult *appraisal_job_run(AppraisalJob *job, bool require_safe_clock,
     /* What was negotiated is what counts, and nothing else. */
     const char *const schemes[] = {tpm_algorithm_name(job->scheme), NULL};
     const char *const hashes[] = {tpm_algorithm_name(job->hash), NULL};
+    ImaCheck ima_storage;
+    g_autofree char *reference = log_progress_ima_reference(job->agent);
+    ImaCheck *ima = ima_of(job, settings, references, reference, &ima_storage);
+    BootInput boot_storage;
     AppraisalInput input = {
         .quote = {.ak = shared_key_public(job->key),
                   .message = bytes_of_gbytes(job->message),
@@ -106,10 +171,14 @@ AppraisalResult *appraisal_job_run(AppraisalJob *job, bool require_safe_clock,
                   .required_pcrs = job->pcrs,
                   .rules = {.schemes = schemes, .hashes = hashes}},
         .tpm_policy = job->policy,
-        .require_safe_clock = require_safe_clock,
+        .require_safe_clock = settings->require_safe_clock,
+        .boot = boot_of(job, settings, &boot_storage),
+        .ima = ima,
     };
     AppraisalState state = job->agent->appraisal;
     AppraisalResult *result = result_of(job, function(&input, &state, NULL));
+    if (ima)
+        keep_progress(result, ima);
     result->firmware_changed =
         result->state.known && state.known &&
         result->state.firmware_version != state.firmware_version &&

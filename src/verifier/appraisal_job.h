@@ -6,9 +6,11 @@
  */
 #pragma once
 
+#include "evidence/appraisal.h"
 #include "verifier/agent_record.h"
 #include "verifier/attestation_record.h"
 #include "verifier/attestation_reference.h"
+#include "verifier/failure_severity.h"
 
 /* Starts of one appraisal before it is given up (decision D69). */
 #define APPRAISAL_MAX_STARTS 3
@@ -32,6 +34,17 @@ typedef struct AppraisalJob {
     uint16_t scheme, hash;
     uint32_t pcrs;
     GBytes *message, *signature, *pcr_blob;
+    Timestamp boot_time; /* as told with the capabilities */
+    AskedLogs logs;
+    /* What appraisal_job_prepare() finds; NULL = not asked for, or not wanted any more. */
+    bool has_logs; /* `log` is what was received; false: it is in the database */
+    GBytes *log[LOG_KINDS];
+    size_t held; /* bytes of `log` that the pool counts */
+    RuntimePolicy *runtime;
+    BootPolicy *boot;
+    ImaKeyring *ima_keys;    /* of the enrolment, or NULL */
+    ImaPushState *ima_state; /* from which the list goes on */
+    char *ima_state_text;    /* as it is stored, or NULL */
 } AppraisalJob;
 
 /* Takes `agent` over; `attestation` has its evidence. */
@@ -40,6 +53,22 @@ AppraisalJob *appraisal_job_new(AgentRecord *agent, const AttestationRecord *att
 AppraisalJob *appraisal_job_ref(AppraisalJob *job);
 void appraisal_job_unref(AppraisalJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppraisalJob, appraisal_job_unref)
+
+/* The logs as they were received, which need not be read from the database then. */
+void appraisal_job_hold_logs(AppraisalJob *job, GBytes *const *logs);
+/* Forgets them: they are in the database. */
+void appraisal_job_drop_logs(AppraisalJob *job);
+size_t appraisal_job_log_size(const AppraisalJob *job);
+
+/* Nothing that judges the agent's logs needs to be read or compiled first. */
+bool appraisal_job_policies_are_compiled(const AgentRecord *agent, References *references);
+
+/*
+ * Before the run: what a job of logs needs besides its rows, from memory or the database: logs,
+ * policies as they are now, the state of the list. False when the database cannot be used.
+ */
+bool appraisal_job_prepare(AppraisalJob *job, Database *database, const VerifierSettings *settings,
+                           References *references, GError **error);
 
 /* appraise(), or a slower one in tests. */
 typedef Verdict *(*AppraisalFunction)(const AppraisalInput *input, AppraisalState *state,
@@ -50,6 +79,11 @@ typedef struct {
     AppraisalJob *job; /* a reference */
     Verdict *verdict;
     AppraisalState state;
+    ImaPushState *ima_state; /* from which the next list goes on; NULL: none was judged */
+    bool ima_passed;
+    gint64 ima_certified; /* entries of the list up to the quote, -1 = unknown */
+    bool forgiven;     /* the list must be sent whole after a reboot: no failure of the machine */
+    Severity severity; /* of the verdict; level -1 as long as nobody judged it */
     bool firmware_changed;
     bool applied; /* set by appraisal_effects(): false = somebody else was faster */
 } AppraisalResult;
@@ -58,8 +92,8 @@ void appraisal_result_free(AppraisalResult *result);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppraisalResult, appraisal_result_free)
 
 /* Appraises; touches nothing else. */
-AppraisalResult *appraisal_job_run(AppraisalJob *job, bool require_safe_clock,
-                                   AppraisalFunction function);
+AppraisalResult *appraisal_job_run(AppraisalJob *job, const VerifierSettings *settings,
+                                   References *references, AppraisalFunction function);
 /* A verdict of ours: the run did not end well. */
 AppraisalResult *appraisal_job_fail(AppraisalJob *job, const char *event_id, const char *format,
                                     ...) G_GNUC_PRINTF(3, 4);

@@ -7,6 +7,9 @@
 
 /* Jobs in memory, running ones included; an evidence of a quote has about 2 KiB. */
 #define QUEUE_LIMIT 512
+/* Bytes of logs that waiting jobs hold; further ones are read from the database when their job's
+ * turn comes, one for each worker. */
+#define LOG_LIMIT ((size_t)64 * 1024 * 1024)
 /* Results written in one transaction, unless they took this long to make. */
 #define BATCH_LIMIT 32
 #define BATCH_SPAN (20 * G_TIME_SPAN_MILLISECOND)
@@ -39,6 +42,7 @@ struct AppraisalPool {
     GCond watch; /* the scanning thread has something to do */
     GQueue queue;
     GPtrArray *unwritten; /* verdicts that the database could not take */
+    size_t held;          /* bytes of logs in jobs that wait or run */
     guint taken;          /* places: reserved, queued, running and unwritten */
     bool collecting;      /* a worker waits for more jobs: it needs no waking */
     bool stored_more;     /* jobs without a place are in the database */
@@ -84,7 +88,13 @@ void appraisal_pool_release(AppraisalPool *pool)
 
 void appraisal_pool_submit(AppraisalPool *pool, AppraisalJob *job)
 {
+    size_t size = appraisal_job_log_size(job);
     g_mutex_lock(&pool->mutex);
+    bool room = pool->held == 0 || pool->held + size <= LOG_LIMIT;
+    job->held = room ? size : 0;
+    pool->held += job->held;
+    if (!room)
+        appraisal_job_drop_logs(job);
     g_queue_push_tail(&pool->queue, job);
     if (!pool->collecting || pool->queue.length >= BATCH_LIMIT)
         g_cond_signal(&pool->work);
@@ -160,20 +170,53 @@ static AppraisalResult *timed_out(AppraisalJob *job, const VerifierSettings *set
         settings->verification_timeout / TIMESTAMP_SECOND);
 }
 
+/* How bad its failures are; a verdict of ours too. */
+static void rate(const AppraisalPool *pool, AppraisalResult *result)
+{
+    const SeverityPolicy *severities = pool->verifier->severities;
+    if (severities)
+        result->severity = failure_severity_judge(severities, result->verdict->failures);
+}
+
 /* `started` on the monotonic clock. */
 static AppraisalResult *judge(const AppraisalPool *pool, AppraisalJob *job, gint64 started)
 {
     const VerifierSettings *settings = &pool->verifier->settings;
     g_autoptr(AppraisalResult) result =
-        appraisal_job_run(job, settings->require_safe_clock, pool->function);
+        appraisal_job_run(job, settings, pool->references, pool->function);
     bool late = g_get_monotonic_time() - started > settings->verification_timeout;
-    return late ? timed_out(job, settings) : g_steal_pointer(&result);
+    AppraisalResult *verdict = late ? timed_out(job, settings) : g_steal_pointer(&result);
+    rate(pool, verdict);
+    return verdict;
 }
 
 static void log_start(const AppraisalJob *job)
 {
     log_info("Starting verification of attestation %" G_GINT64_FORMAT " for agent '%s'...",
              job->index, job->agent_id);
+}
+
+/* False when the database is away: whoever takes the job up from its row tries again. */
+static bool prepare(AppraisalPool *pool, AppraisalJob *job)
+{
+    const Verifier *verifier = pool->verifier;
+    g_autoptr(GError) error = NULL;
+    if (appraisal_job_prepare(job, verifier->database, &verifier->settings, pool->references,
+                              &error))
+        return true;
+    log_error("Cannot go on with attestation %" G_GINT64_FORMAT " of agent '%s': %s", job->index,
+              job->agent_id, error->message);
+    return false;
+}
+
+/* Nobody reads a log again after its run. */
+static void finish(AppraisalPool *pool, AppraisalJob *job)
+{
+    appraisal_job_drop_logs(job);
+    g_mutex_lock(&pool->mutex);
+    pool->held -= job->held;
+    g_mutex_unlock(&pool->mutex);
+    appraisal_job_unref(job);
 }
 
 /* NULL when the job is not ours any more. */
@@ -183,6 +226,8 @@ static AppraisalResult *run(Worker *worker, AppraisalJob *job)
     if (timestamp_now() >= job->lease &&
         !appraisal_scan_renew(pool->verifier->database, &pool->verifier->settings, job))
         return NULL;
+    if (!prepare(pool, job))
+        return NULL;
     log_start(job);
     begin(worker, job);
     g_autoptr(AppraisalResult) result = judge(pool, job, worker->started);
@@ -191,6 +236,8 @@ static AppraisalResult *run(Worker *worker, AppraisalJob *job)
 
 AppraisalResult *appraisal_pool_judge(AppraisalPool *pool, AppraisalJob *job)
 {
+    if (!prepare(pool, job))
+        return NULL;
     log_start(job);
     return judge(pool, job, g_get_monotonic_time());
 }
@@ -210,6 +257,8 @@ static void keep(AppraisalPool *pool, GPtrArray *results)
 static void write_effects(AppraisalPool *pool, GPtrArray *results)
 {
     g_autoptr(GError) error = NULL;
+    for (guint i = 0; i < results->len; i++)
+        rate(pool, g_ptr_array_index(results, i));
     if (appraisal_effects(pool->verifier->database, &pool->verifier->settings, results, &error))
         return;
     log_error("Cannot store %u verdicts, which are kept and tried again: %s", results->len,
@@ -232,7 +281,7 @@ static gpointer work(gpointer data)
             AppraisalResult *result = run(worker, job);
             if (result)
                 g_ptr_array_add(results, result);
-            appraisal_job_unref(job);
+            finish(pool, job);
             bool more = jobs + 1 < BATCH_LIMIT && g_get_monotonic_time() - start < BATCH_SPAN;
             job = more ? next_job(pool) : NULL;
         }

@@ -36,7 +36,7 @@ void appraisal_pool_release(AppraisalPool *pool);
 void appraisal_pool_submit(AppraisalPool *pool, AppraisalJob *job);
 
 /* Appraises on this thread, for evidence that is judged sooner than handed over. The log tells of
- * the start. */
+ * the start. NULL when the database cannot say what else the job needs. */
 AppraisalResult *appraisal_pool_judge(AppraisalPool *pool, AppraisalJob *job);
 
 /* Until when a process that takes a job up now counts as alive: at least 120 s (decision D69), and

@@ -18,6 +18,8 @@ void capabilities_free(Capabilities *capabilities)
     if (!capabilities)
         return;
     g_ptr_array_unref(capabilities->quotes);
+    g_ptr_array_unref(capabilities->uefi_logs);
+    g_ptr_array_unref(capabilities->ima_logs);
     field_keep_free(capabilities->keep);
     g_free(capabilities);
 }
@@ -173,20 +175,34 @@ static void read_quote(const FieldReader *reader, unsigned position, Capabilitie
     read_keys(reader, quote);
 }
 
-static void read_log(const FieldReader *reader, unsigned position, Capabilities *capabilities)
+static void read_log(const FieldReader *reader, unsigned position, GPtrArray *logs)
 {
-    field_text(reader, "component_version");
-    field_text(reader, "evidence_version");
-    gint64 entries = 0;
+    OfferedLog *log = g_new0(OfferedLog, 1);
+    g_ptr_array_add(logs, log);
+    log->position = position;
+    log->component_version = field_text(reader, "component_version");
+    log->evidence_version = field_text(reader, "evidence_version");
     guint errors = reader->errors->len;
-    bool counted = field_int(reader, "entry_count", &entries);
-    if (entries < 0)
+    bool counted = field_int(reader, "entry_count", &log->entry_count);
+    if (!counted)
+        log->entry_count = -1;
+    else if (log->entry_count < 0)
         field_wrong(reader, "entry_count", "must be greater than or equal to 0");
-    bool partial = field_bool(reader, "supports_partial_access", false);
-    if (partial && !counted && reader->errors->len == errors)
+    log->partial = field_bool(reader, "supports_partial_access", false);
+    if (log->partial && !counted && reader->errors->len == errors)
         field_wrong(reader, "entry_count", "is required when 'supports_partial_access' is true");
-    field_bool(reader, "appendable", false);
-    field_words(reader, "formats");
+    log->appendable = field_bool(reader, "appendable", false);
+    log->formats = field_words(reader, "formats");
+}
+
+static void read_uefi_log(const FieldReader *reader, unsigned position, Capabilities *capabilities)
+{
+    read_log(reader, position, capabilities->uefi_logs);
+}
+
+static void read_ima_log(const FieldReader *reader, unsigned position, Capabilities *capabilities)
+{
+    read_log(reader, position, capabilities->ima_logs);
 }
 
 /* Kinds of evidence, in the order in which they are requested and come back (push-agent §20.2).
@@ -196,8 +212,8 @@ static const struct {
     void (*read)(const FieldReader *, unsigned, Capabilities *);
 } kinds[] = {
     {"certification", "tpm_quote", read_quote},
-    {"log", "uefi_log", read_log},
-    {"log", "ima_log", read_log},
+    {"log", "uefi_log", read_uefi_log},
+    {"log", "ima_log", read_ima_log},
 };
 
 static bool read_class(const FieldReader *reader, const char **out)
@@ -283,6 +299,8 @@ Capabilities *capabilities_read(Json *attributes, ApiErrors *errors)
 {
     Capabilities *result = g_new0(Capabilities, 1);
     result->quotes = g_ptr_array_new_with_free_func(clear_quote);
+    result->uefi_logs = g_ptr_array_new_with_free_func(g_free);
+    result->ima_logs = g_ptr_array_new_with_free_func(g_free);
     result->keep = field_keep_new();
     guint before = errors->len;
     FieldReader reader = {attributes, "/data/attributes", errors, result->keep};
@@ -344,6 +362,22 @@ char *offered_quote_store(const OfferedQuote *quote)
         json_object_array_add(keys, offered_key_to_json(&quote->key[i]));
     json_add(object, "certification_keys", keys);
     return json_to_text(object);
+}
+
+Json *offered_log_to_json(const OfferedLog *log)
+{
+    Json *object = json_object_new_object();
+    if (log->component_version) {
+        json_add_text(object, "component_version", log->component_version);
+        json_add_text(object, "evidence_version", log->evidence_version);
+    }
+    if (log->entry_count >= 0)
+        json_add_int(object, "entry_count", log->entry_count);
+    json_add_bool(object, "supports_partial_access", log->partial);
+    json_add_bool(object, "appendable", log->appendable);
+    if (log->formats && *log->formats)
+        json_add(object, "formats", json_new_texts(log->formats));
+    return object;
 }
 
 Json *offered_quote_stored_capabilities(Json *stored)

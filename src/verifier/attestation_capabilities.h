@@ -45,11 +45,20 @@ typedef struct {
     OfferedKey key[CAPABILITIES_MAX_KEYS];
 } OfferedQuote;
 
+/* One item of type uefi_log or ima_log. */
 typedef struct {
-    GPtrArray
-        *quotes; /* of OfferedQuote, in the order offered; other types are checked and left out */
-    Timestamp boot_time; /* 0 = not said */
-    FieldKeep *keep;     /* what the texts above borrow from besides the request */
+    unsigned position; /* in evidence_supported */
+    const char *component_version, *evidence_version;
+    gint64 entry_count; /* -1 = not said */
+    bool partial, appendable;
+    const char **formats; /* NULL = not said */
+} OfferedLog;
+
+typedef struct {
+    GPtrArray *quotes;               /* of OfferedQuote, in the order offered; other types */
+    GPtrArray *uefi_logs, *ima_logs; /* of OfferedLog; than these are left out */
+    Timestamp boot_time;             /* 0 = not said */
+    FieldKeep *keep;                 /* what the texts above borrow from besides the request */
 } Capabilities;
 
 /*
@@ -63,6 +72,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Capabilities, capabilities_free)
 
 /* The text kept in the database: one quote item, the numbers of PCRs as bits. Newly allocated. */
 char *offered_quote_store(const OfferedQuote *quote);
+
+/* A log item's `capabilities` as §5.8 shows them; new reference. */
+Json *offered_log_to_json(const OfferedLog *log);
 
 /* From a stored text: the item's `capabilities` as §5.8 shows them; new reference. */
 Json *offered_quote_stored_capabilities(Json *stored);

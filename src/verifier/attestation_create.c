@@ -9,6 +9,7 @@
 #include "verifier/attestation_resource.h"
 #include "verifier/attestation_routes.h"
 #include "verifier/database_trouble.h"
+#include "verifier/log_progress.h"
 
 #include <string.h>
 
@@ -21,6 +22,7 @@ typedef struct {
     Timestamp now;
     AgentRecord *agent;
     AttestationRecord *latest;
+    char *ima_state; /* as it is stored, or NULL */
     AttestationRecord *created;
     bool lost; /* another request changed the agent meanwhile */
 } Creation;
@@ -29,6 +31,7 @@ static void creation_clear(Creation *creation)
 {
     agent_record_free(creation->agent);
     attestation_record_free(creation->latest);
+    g_free(creation->ima_state);
     attestation_record_free(creation->created);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Creation, creation_clear)
@@ -57,10 +60,16 @@ static Json *resource_or_answer(const Creation *creation)
 static bool read_state(Connection *connection, gpointer data, GError **error)
 {
     Creation *creation = data;
+    g_clear_pointer(&creation->agent, agent_record_free);
+    g_clear_pointer(&creation->latest, attestation_record_free);
+    g_clear_pointer(&creation->ima_state, g_free);
     if (!agent_record_load(connection, creation->agent_id, &creation->agent, error))
         return false;
-    return !creation->agent ||
-           attestation_record_latest(connection, creation->agent_id, &creation->latest, error);
+    if (!creation->agent)
+        return true;
+    return attestation_record_latest(connection, creation->agent_id, &creation->latest, error) &&
+           (!creation->agent->runtime.wants_log ||
+            log_progress_load(connection, creation->agent_id, &creation->ima_state, error));
 }
 
 /* The deadline that an agent has which was told to wait (decision D64): once for each evidence. */
@@ -113,6 +122,9 @@ typedef struct {
     Json *hashes, *encryption, *signing;
     const char **hash_words, **encryption_words, **signing_words;
     NegotiationTerms terms;
+    ImaPushState *ima_state;
+    char *ima_reference;
+    LogTerms logs;
 } Enrolment;
 
 static void enrolment_clear(Enrolment *enrolment)
@@ -122,6 +134,8 @@ static void enrolment_clear(Enrolment *enrolment)
     json_unref(enrolment->hashes);
     json_unref(enrolment->encryption);
     json_unref(enrolment->signing);
+    ima_push_state_free(enrolment->ima_state);
+    g_free(enrolment->ima_reference);
     g_free(enrolment->hash_words);
     g_free(enrolment->encryption_words);
     g_free(enrolment->signing_words);
@@ -140,6 +154,7 @@ static const char **stored_words(const char *text, Json **owner)
 static bool read_enrolment(const Creation *creation, Enrolment *out, GError **error)
 {
     const AgentRecord *agent = creation->agent;
+    const VerifierSettings *settings = &creation->verifier->settings;
     References *references = appraisal_pool_references(creation->verifier->appraisals);
     *out = (Enrolment){0};
     out->key = references_key(references, agent->ak_tpm, error);
@@ -149,16 +164,28 @@ static bool read_enrolment(const Creation *creation, Enrolment *out, GError **er
     out->hash_words = stored_words(agent->accept_hashes, &out->hashes);
     out->encryption_words = stored_words(agent->accept_encryption, &out->encryption);
     out->signing_words = stored_words(agent->accept_signing, &out->signing);
+    out->ima_reference = log_progress_ima_reference(agent);
+    if (agent->runtime.wants_log)
+        out->ima_state = log_progress_ima_state(agent->agent_id, creation->ima_state);
+    out->logs = (LogTerms){
+        .wants_uefi = agent->boot.wants_log,
+        .wants_ima = agent->runtime.wants_log,
+        .uefi_pcrs = verifier_boot_pcrs(settings),
+        .ima_state = out->ima_state,
+        .ima_reference = out->ima_reference,
+        .ima_rules = ima_push_rules_default,
+    };
+    out->logs.ima_rules.reverify_on_policy_change = settings->ima_reverify;
     out->terms = (NegotiationTerms){
         .ak = shared_key_public(out->key),
         .accept = {out->hash_words, out->encryption_words, out->signing_words},
-        .required_pcrs = tpm_policy_pcrs(out->policy),
+        .required_pcrs = tpm_policy_pcrs(out->policy) | log_terms_pcrs(&out->logs),
     };
     return true;
 }
 
 static AttestationRecord *new_record(const Creation *creation, const Capabilities *capabilities,
-                                     const Negotiated *negotiated)
+                                     const Negotiated *negotiated, const NegotiatedLogs *logs)
 {
     AttestationRecord *record = g_new0(AttestationRecord, 1);
     record->agent_id = g_strdup(creation->agent_id);
@@ -172,6 +199,7 @@ static AttestationRecord *new_record(const Creation *creation, const Capabilitie
     record->quote_hash = negotiated->hash;
     record->quote_pcrs = negotiated->pcrs;
     record->quote_key = negotiated->key;
+    asked_logs_of(logs, &record->logs);
     return record;
 }
 
@@ -222,16 +250,20 @@ static void answer_created(const Creation *creation, const Negotiated *negotiate
     http_response_header(creation->response, "Location", path);
     envelope_resource(creation->response, creation->request, 201,
                       attestation_created_resource(record, negotiated, prefix), NULL);
+    const AskedLog *ima = &record->logs.log[LOG_IMA];
+    g_autofree char *from =
+        ima->asked ? g_strdup_printf(", ima_log from entry %" G_GINT64_FORMAT, ima->offset) : NULL;
     log_info("Created attestation %" G_GINT64_FORMAT
-             " for agent '%s': tpm_quote requested (%s, %s, PCRs 0x%06x)",
+             " for agent '%s': tpm_quote requested (%s, %s, PCRs 0x%06x)%s%s",
              record->index, creation->agent_id, tpm_algorithm_name(record->quote_scheme),
-             tpm_algorithm_name(record->quote_hash), record->quote_pcrs);
+             tpm_algorithm_name(record->quote_hash), record->quote_pcrs,
+             record->logs.log[LOG_UEFI].asked ? ", uefi_log" : "", from ? from : "");
 }
 
 static void create_with(Creation *creation, const Capabilities *capabilities,
-                        const Negotiated *negotiated)
+                        const Negotiated *negotiated, const NegotiatedLogs *logs)
 {
-    creation->created = new_record(creation, capabilities, negotiated);
+    creation->created = new_record(creation, capabilities, negotiated, logs);
     g_autoptr(GError) error = NULL;
     bool stored = database_write(creation->verifier->database, store, creation, &error);
     if (creation->lost)
@@ -243,6 +275,15 @@ static void create_with(Creation *creation, const Capabilities *capabilities,
         database_trouble_api(creation->response, creation->request, error);
     else
         answer_created(creation, negotiated);
+}
+
+/* All that stands in the way is told at once. */
+static bool agree(Enrolment *enrolment, const Capabilities *capabilities, Negotiated *negotiated,
+                  NegotiatedLogs *logs, ApiErrors *problems)
+{
+    bool quote = negotiate(capabilities, &enrolment->terms, negotiated, problems);
+    enrolment->logs.bank = quote ? negotiated->hash : 0;
+    return negotiate_logs(capabilities, &enrolment->logs, logs, problems) && quote;
 }
 
 void attestation_create(const HttpRequest *request, HttpResponse *response, gpointer context)
@@ -269,11 +310,14 @@ void attestation_create(const HttpRequest *request, HttpResponse *response, gpoi
     g_autoptr(Capabilities) capabilities =
         capabilities_read(attestation_document_attributes(resource), problems);
     g_auto(Enrolment) enrolment = {0};
-    Negotiated negotiated;
-    if (capabilities && !read_enrolment(&creation, &enrolment, &error))
+    if (capabilities && !read_enrolment(&creation, &enrolment, &error)) {
         attestation_answer_broken(request, response, creation.agent_id, error);
-    else if (!capabilities || !negotiate(capabilities, &enrolment.terms, &negotiated, problems))
-        attestation_answer_problems(request, response, creation.agent_id, problems);
+        return;
+    }
+    Negotiated negotiated;
+    NegotiatedLogs logs;
+    if (capabilities && agree(&enrolment, capabilities, &negotiated, &logs, problems))
+        create_with(&creation, capabilities, &negotiated, &logs);
     else
-        create_with(&creation, capabilities, &negotiated);
+        attestation_answer_problems(request, response, creation.agent_id, problems);
 }

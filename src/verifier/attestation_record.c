@@ -8,7 +8,8 @@
     "agent_id, attestation_index, stage, evaluation, failure_reason, failures, warnings,"          \
     " boot_time, capabilities_received_at, challenges_expire_at, evidence_received_at,"            \
     " verification_completed_at, challenge, capabilities, quote_scheme, quote_hash, quote_pcrs,"   \
-    " quote_key, message, signature, pcr_blob, job_starts, job_lease"
+    " quote_key, message, signature, pcr_blob, job_starts, job_lease, logs,"                       \
+    " ima_certified"
 
 static const char *const stages[] = {
     [STAGE_AWAITING_EVIDENCE] = "awaiting_evidence",
@@ -30,6 +31,7 @@ void attestation_record_free(AttestationRecord *record)
     g_free(record->failures);
     g_free(record->warnings);
     g_free(record->capabilities);
+    asked_logs_clear(&record->logs);
     g_bytes_unref(record->message);
     g_bytes_unref(record->signature);
     g_bytes_unref(record->pcr_blob);
@@ -86,6 +88,9 @@ static AttestationRecord *record_of_row(Rows *rows)
     record->pcr_blob = bytes_or_null(rows, 20);
     record->job_starts = rows_int(rows, 21);
     record->job_lease = rows_int(rows, 22);
+    asked_logs_read(rows_text(rows, 23), &record->logs);
+    if (!rows_is_null(rows, 24))
+        record->logs.log[LOG_IMA].certified = rows_int(rows, 24);
     return record;
 }
 
@@ -154,16 +159,18 @@ bool attestation_record_insert(Connection *connection, const AttestationRecord *
 {
     Bytes challenge = BYTES_OF_ARRAY(record->challenge);
     const gint64 *boot_time = record->boot_time != 0 ? &record->boot_time : NULL;
-    return sql_run(connection, error,
-                   "INSERT INTO attestations (agent_id, attestation_index, stage, evaluation,"
-                   " boot_time, capabilities_received_at, challenges_expire_at, challenge,"
-                   " capabilities, quote_scheme, quote_hash, quote_pcrs, quote_key, job_starts,"
-                   " job_lease) VALUES ($1, $2, 'awaiting_evidence', 'pending', $3, $4, $5, $6, $7,"
-                   " $8, $9, $10, $11, 0, 0)",
-                   "tiniibtiiii", record->agent_id, record->index, boot_time,
-                   record->capabilities_received_at, record->challenges_expire_at, &challenge,
-                   record->capabilities, (gint64)record->quote_scheme, (gint64)record->quote_hash,
-                   (gint64)record->quote_pcrs, (gint64)record->quote_key);
+    g_autofree char *logs = asked_logs_store(&record->logs);
+    return sql_run(
+        connection, error,
+        "INSERT INTO attestations (agent_id, attestation_index, stage, evaluation,"
+        " boot_time, capabilities_received_at, challenges_expire_at, challenge,"
+        " capabilities, quote_scheme, quote_hash, quote_pcrs, quote_key, logs, job_starts,"
+        " job_lease) VALUES ($1, $2, 'awaiting_evidence', 'pending', $3, $4, $5, $6, $7,"
+        " $8, $9, $10, $11, $12, 0, 0)",
+        "tiniibtiiiit", record->agent_id, record->index, boot_time,
+        record->capabilities_received_at, record->challenges_expire_at, &challenge,
+        record->capabilities, (gint64)record->quote_scheme, (gint64)record->quote_hash,
+        (gint64)record->quote_pcrs, (gint64)record->quote_key, logs);
 }
 
 static const Bytes *bytes_of_column(GBytes *bytes, Bytes *out)
@@ -178,19 +185,22 @@ bool attestation_record_receive(Connection *connection, const AttestationRecord 
     Bytes message, signature, pcr_blob;
     const gint64 *completed =
         record->verification_completed_at != 0 ? &record->verification_completed_at : NULL;
+    g_autofree char *logs = asked_logs_store(&record->logs);
+    const gint64 *certified = &record->logs.log[LOG_IMA].certified;
     return sql_change(
         connection, changed, error,
         "UPDATE attestations SET stage = $4, evidence_received_at = $5, message = $6,"
         " signature = $7, pcr_blob = $8, job_starts = $9, job_lease = $10, evaluation = $11,"
-        " failure_reason = $12, failures = $13, warnings = $14, verification_completed_at = $15"
+        " failure_reason = $12, failures = $13, warnings = $14, verification_completed_at = $15,"
+        " logs = $16, ima_certified = $17"
         " WHERE agent_id = $1 AND attestation_index = $2 AND capabilities_received_at = $3"
         " AND stage = 'awaiting_evidence'",
-        "tiitibbbiittttn", record->agent_id, record->index, record->capabilities_received_at,
+        "tiitibbbiittttntn", record->agent_id, record->index, record->capabilities_received_at,
         attestation_stage_text(record->stage), record->evidence_received_at,
         bytes_of_column(record->message, &message), bytes_of_column(record->signature, &signature),
         bytes_of_column(record->pcr_blob, &pcr_blob), record->job_starts, record->job_lease,
         evaluation_text(record->evaluation), record->failure_reason, record->failures,
-        record->warnings, completed);
+        record->warnings, completed, logs, *certified >= 0 ? certified : NULL);
 }
 
 bool attestation_record_claim(Connection *connection, Timestamp now, Timestamp lease, gint64 limit,

@@ -6,6 +6,7 @@
 
 #include "evidence/verdict.h"
 #include "store/database.h"
+#include "verifier/attestation_logs.h"
 #include "verifier/negotiation.h"
 
 #define CHALLENGE_SIZE 16
@@ -35,6 +36,7 @@ typedef struct {
     uint16_t quote_scheme, quote_hash;
     uint32_t quote_pcrs;
     unsigned quote_key;
+    AskedLogs logs;                         /* what was asked for beside the quote */
     GBytes *message, *signature, *pcr_blob; /* NULL until evidence was received */
     gint64 job_starts;
     Timestamp job_lease; /* 0 = nobody works on it */

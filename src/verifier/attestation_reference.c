@@ -32,20 +32,22 @@ void shared_key_unref(SharedKey *key)
 typedef struct {
     GBytes *source;
     gpointer value;
+    size_t weight;
     GList link; /* data = this entry */
 } Entry;
 
 typedef struct {
     GHashTable *entries; /* source -> Entry */
     GQueue order;        /* most recently used first */
-    guint limit;
+    size_t weight, limit;
     GDestroyNotify free_value;
 } Table;
 
-static void table_open(Table *table, guint limit, GDestroyNotify free_value)
+static void table_open(Table *table, size_t limit, GDestroyNotify free_value)
 {
     table->entries = g_hash_table_new(g_bytes_hash, g_bytes_equal);
     g_queue_init(&table->order);
+    table->weight = 0;
     table->limit = limit;
     table->free_value = free_value;
 }
@@ -55,6 +57,7 @@ static void table_drop_oldest(Table *table)
     Entry *entry = g_queue_peek_tail(&table->order);
     g_queue_unlink(&table->order, &entry->link);
     g_hash_table_remove(table->entries, entry->source);
+    table->weight -= entry->weight;
     table->free_value(entry->value);
     g_bytes_unref(entry->source);
     g_free(entry);
@@ -77,17 +80,20 @@ static gpointer table_find(Table *table, GBytes *source)
     return entry->value;
 }
 
-/* Takes `value` over, unless another thread was faster: then that one's is the value. */
-static gpointer table_add(Table *table, GBytes *source, gpointer value)
+/* A value of more than the limit is alone in the table. Takes `value` over, unless another thread
+ * was faster: then that one's is the value. */
+static gpointer table_add(Table *table, GBytes *source, gpointer value, size_t weight)
 {
     gpointer present = table_find(table, source);
     if (present) {
         table->free_value(value);
         return present;
     }
-    if (table->order.length >= table->limit)
+    while (table->weight + weight > table->limit && !g_queue_is_empty(&table->order))
         table_drop_oldest(table);
+    table->weight += weight;
     Entry *entry = g_new0(Entry, 1);
+    entry->weight = weight;
     entry->source = g_bytes_ref(source);
     entry->value = value;
     entry->link.data = entry;
@@ -96,11 +102,12 @@ static gpointer table_add(Table *table, GBytes *source, gpointer value)
     return value;
 }
 
-/* --- both kinds ---------------------------------------------------------------------------- */
+/* --- all kinds ----------------------------------------------------------------------------- */
 
 struct References {
     GMutex mutex;
-    Table keys, policies;
+    Table keys, policies, runtime, boot;
+    ImaSignatureCache *signatures;
 };
 
 static void free_key(gpointer key)
@@ -113,12 +120,25 @@ static void free_policy(gpointer policy)
     tpm_policy_unref(policy);
 }
 
+static void free_runtime(gpointer policy)
+{
+    runtime_policy_unref(policy);
+}
+
+static void free_boot(gpointer policy)
+{
+    boot_policy_unref(policy);
+}
+
 References *references_new(void)
 {
     References *references = g_new0(References, 1);
     g_mutex_init(&references->mutex);
     table_open(&references->keys, REFERENCES_MAX_KEYS, free_key);
     table_open(&references->policies, REFERENCES_MAX_POLICIES, free_policy);
+    table_open(&references->runtime, REFERENCES_MAX_RUNTIME, free_runtime);
+    table_open(&references->boot, REFERENCES_MAX_BOOT, free_boot);
+    references->signatures = ima_signature_cache_new(REFERENCES_MAX_SIGNATURES);
     return references;
 }
 
@@ -128,6 +148,9 @@ void references_free(References *references)
         return;
     table_close(&references->keys);
     table_close(&references->policies);
+    table_close(&references->runtime);
+    table_close(&references->boot);
+    ima_signature_cache_free(references->signatures);
     g_mutex_clear(&references->mutex);
     g_free(references);
 }
@@ -149,7 +172,7 @@ SharedKey *references_key(References *references, GBytes *tpm2b, GError **error)
     key->references = 1;
     key->public = public;
     g_mutex_lock(&references->mutex);
-    key = shared_key_ref(table_add(&references->keys, tpm2b, key));
+    key = shared_key_ref(table_add(&references->keys, tpm2b, key, 1));
     g_mutex_unlock(&references->mutex);
     return key;
 }
@@ -169,7 +192,61 @@ TpmPolicy *references_policy(References *references, const char *text, GError **
         return NULL;
     g_autoptr(GBytes) kept = g_bytes_new(text, strlen(text));
     g_mutex_lock(&references->mutex);
-    policy = tpm_policy_ref(table_add(&references->policies, kept, policy));
+    policy = tpm_policy_ref(table_add(&references->policies, kept, policy, 1));
     g_mutex_unlock(&references->mutex);
     return policy;
+}
+
+RuntimePolicy *references_runtime(References *references, const char *checksum)
+{
+    g_autoptr(GBytes) source = g_bytes_new_static(checksum, strlen(checksum));
+    g_mutex_lock(&references->mutex);
+    RuntimePolicy *policy = table_find(&references->runtime, source);
+    if (policy)
+        runtime_policy_ref(policy);
+    g_mutex_unlock(&references->mutex);
+    return policy;
+}
+
+RuntimePolicy *references_add_runtime(References *references, const char *checksum,
+                                      const char *text, GError **error)
+{
+    /* Compiled outside the lock: other agents need not wait. */
+    RuntimePolicy *policy =
+        runtime_policy_parse(bytes_of_text(text), &runtime_policy_rules_default, error);
+    if (!policy)
+        return NULL;
+    g_autoptr(GBytes) kept = g_bytes_new(checksum, strlen(checksum));
+    size_t weight = runtime_policy_memory(policy);
+    g_mutex_lock(&references->mutex);
+    policy = runtime_policy_ref(table_add(&references->runtime, kept, policy, weight));
+    g_mutex_unlock(&references->mutex);
+    return policy;
+}
+
+BootPolicy *references_boot(References *references, const char *checksum)
+{
+    g_autoptr(GBytes) source = g_bytes_new_static(checksum, strlen(checksum));
+    g_mutex_lock(&references->mutex);
+    BootPolicy *policy = table_find(&references->boot, source);
+    if (policy)
+        boot_policy_ref(policy);
+    g_mutex_unlock(&references->mutex);
+    return policy;
+}
+
+BootPolicy *references_add_boot(References *references, const char *checksum, BootRules rules,
+                                const char *text)
+{
+    BootPolicy *policy = boot_policy_new(rules, text);
+    g_autoptr(GBytes) kept = g_bytes_new(checksum, strlen(checksum));
+    g_mutex_lock(&references->mutex);
+    policy = boot_policy_ref(table_add(&references->boot, kept, policy, strlen(text) + 1));
+    g_mutex_unlock(&references->mutex);
+    return policy;
+}
+
+ImaSignatureCache *references_signatures(References *references)
+{
+    return references->signatures;
 }

@@ -71,6 +71,15 @@ static Json *quote_item(void)
     return item;
 }
 
+static Json *log_item(LogKind kind, const AskedLog *log)
+{
+    Json *item = json_object_new_object();
+    json_add_text(item, "evidence_class", "log");
+    json_add_text(item, "evidence_type", log_kind_text(kind));
+    json_add(item, "chosen_parameters", asked_log_parameters(kind, log));
+    return item;
+}
+
 static Json *resource_of(Json *attributes, const AttestationRecord *record,
                          const char *version_prefix)
 {
@@ -98,6 +107,9 @@ Json *attestation_created_resource(const AttestationRecord *record, const Negoti
              chosen_parameters(record, banks, offered_key_to_json(&quote->key[negotiated->key])));
     Json *requested = json_object_new_array_ext(1);
     json_object_array_add(requested, item);
+    for (unsigned kind = 0; kind < LOG_KINDS; kind++)
+        if (record->logs.log[kind].asked)
+            json_object_array_add(requested, log_item((LogKind)kind, &record->logs.log[kind]));
 
     Json *attributes = json_object_new_object();
     json_add_text(attributes, "stage", attestation_stage_text(record->stage));
@@ -133,6 +145,16 @@ static Json *full_item(const AttestationRecord *record)
     return item;
 }
 
+static Json *full_log_item(const AttestationRecord *record, LogKind kind, GBytes *content)
+{
+    const AskedLog *log = &record->logs.log[kind];
+    Json *item = log_item(kind, log);
+    json_add(item, "capabilities", json_object_get(log->capabilities));
+    if (record->stage != STAGE_AWAITING_EVIDENCE)
+        json_add(item, "data", log_data_to_json(kind, log, content));
+    return item;
+}
+
 /* A column that holds a JSON array; an empty one for NULL. */
 static Json *stored_list(const char *text)
 {
@@ -140,7 +162,8 @@ static Json *stored_list(const char *text)
     return list ? list : json_object_new_array_ext(1);
 }
 
-Json *attestation_resource(const AttestationRecord *record, const char *version_prefix)
+Json *attestation_resource(const AttestationRecord *record, GBytes *const *logs,
+                           const char *version_prefix)
 {
     Json *attributes = json_object_new_object();
     json_add_text(attributes, "stage", attestation_stage_text(record->stage));
@@ -148,6 +171,10 @@ Json *attestation_resource(const AttestationRecord *record, const char *version_
     json_add_text(attributes, "failure_reason", record->failure_reason);
     Json *items = json_object_new_array_ext(1);
     json_object_array_add(items, full_item(record));
+    for (unsigned kind = 0; kind < LOG_KINDS; kind++)
+        if (record->logs.log[kind].asked)
+            json_object_array_add(items,
+                                  full_log_item(record, (LogKind)kind, logs ? logs[kind] : NULL));
     json_add(attributes, "evidence", items);
     add_system_info(attributes, record);
     add_times(attributes, record);

@@ -18,5 +18,6 @@ Json *attestation_created_resource(const AttestationRecord *record, const Negoti
                                    const char *version_prefix);
 /* 202: stage and times; `evidence` is empty, an echo would only cost the agent time (D78). */
 Json *attestation_received_resource(const AttestationRecord *record, const char *version_prefix);
-/* GET: everything. */
-Json *attestation_resource(const AttestationRecord *record, const char *version_prefix);
+/* GET: everything; `logs` (of LOG_KINDS, or NULL) are the logs that are kept. */
+Json *attestation_resource(const AttestationRecord *record, GBytes *const *logs,
+                           const char *version_prefix);

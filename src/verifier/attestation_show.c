@@ -13,12 +13,15 @@ typedef struct {
     gint64 before, limit;
     bool enrolled;
     AttestationRecord *record;
+    GBytes *log[LOG_KINDS]; /* of `record` */
     GPtrArray *records;
 } Reading;
 
 static void reading_clear(Reading *reading)
 {
-    attestation_record_free(reading->record);
+    g_clear_pointer(&reading->record, attestation_record_free);
+    for (unsigned kind = 0; kind < LOG_KINDS; kind++)
+        g_clear_pointer(&reading->log[kind], g_bytes_unref);
     g_clear_pointer(&reading->records, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
@@ -34,15 +37,29 @@ static bool read_enrolled(Connection *connection, Reading *reading, GError **err
     return rows && !failure;
 }
 
+static bool read_logs(Connection *connection, Reading *reading, GError **error)
+{
+    const AttestationRecord *record = reading->record;
+    for (unsigned kind = 0; record && kind < LOG_KINDS; kind++)
+        if (record->logs.log[kind].asked &&
+            !evidence_log_load(connection, record->agent_id, record->index, (LogKind)kind,
+                               &reading->log[kind], error))
+            return false;
+    return true;
+}
+
 static bool read_one(Connection *connection, gpointer data, GError **error)
 {
     Reading *reading = data;
+    reading_clear(reading);
     if (!read_enrolled(connection, reading, error))
         return false;
-    if (reading->index < 0)
-        return attestation_record_latest(connection, reading->agent_id, &reading->record, error);
-    return attestation_record_load(connection, reading->agent_id, reading->index, &reading->record,
-                                   error);
+    bool done =
+        reading->index < 0
+            ? attestation_record_latest(connection, reading->agent_id, &reading->record, error)
+            : attestation_record_load(connection, reading->agent_id, reading->index,
+                                      &reading->record, error);
+    return done && read_logs(connection, reading, error);
 }
 
 static bool read_page(Connection *connection, gpointer data, GError **error)
@@ -84,7 +101,8 @@ static void show(const HttpRequest *request, HttpResponse *response, Verifier *v
     else
         envelope_resource(
             response, request, 200,
-            attestation_resource(reading.record, http_request_version_prefix(request)), NULL);
+            attestation_resource(reading.record, reading.log, http_request_version_prefix(request)),
+            NULL);
 }
 
 void attestation_show(const HttpRequest *request, HttpResponse *response, gpointer context)
@@ -131,9 +149,10 @@ void attestation_list(const HttpRequest *request, HttpResponse *response, gpoint
         return;
     }
     const char *prefix = http_request_version_prefix(request);
+    /* Logs can be large: they are shown with single attestations only. */
     Json *list = json_object_new_array_ext(MAX(1, (int)reading.records->len));
     for (guint i = 0; i < reading.records->len; i++)
-        json_object_array_add(list,
-                              attestation_resource(g_ptr_array_index(reading.records, i), prefix));
+        json_object_array_add(
+            list, attestation_resource(g_ptr_array_index(reading.records, i), NULL, prefix));
     envelope_resource(response, request, 200, list, NULL);
 }

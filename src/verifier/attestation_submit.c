@@ -29,6 +29,7 @@ typedef struct {
     Timestamp now;
     AgentRecord *agent;
     AttestationRecord *attestation;
+    GBytes *log[LOG_KINDS];
     AppraisalJob *job;       /* has taken `agent` over */
     bool placed;             /* the pool has a place for the job */
     AppraisalResult *result; /* where the evidence was judged at once, at judged_at */
@@ -40,6 +41,8 @@ static void submission_clear(Submission *submission)
 {
     agent_record_free(submission->agent);
     attestation_record_free(submission->attestation);
+    for (unsigned kind = 0; kind < LOG_KINDS; kind++)
+        g_bytes_unref(submission->log[kind]);
     appraisal_job_unref(submission->job);
     appraisal_result_free(submission->result);
 }
@@ -63,10 +66,13 @@ static bool read_state(Connection *connection, gpointer data, GError **error)
 static bool policy_asks_more(const Submission *submission, Gate *gate)
 {
     References *references = appraisal_pool_references(submission->verifier->appraisals);
-    g_autoptr(TpmPolicy) policy =
-        references_policy(references, submission->agent->tpm_policy, NULL);
+    const AgentRecord *agent = submission->agent;
     const AttestationRecord *attestation = submission->attestation;
-    if (!policy || (tpm_policy_pcrs(policy) & ~attestation->quote_pcrs) == 0)
+    g_autoptr(TpmPolicy) policy = references_policy(references, agent->tpm_policy, NULL);
+    bool asked = !(agent->runtime.wants_log && !attestation->logs.log[LOG_IMA].asked) &&
+                 !(agent->boot.wants_log && !attestation->logs.log[LOG_UEFI].asked) &&
+                 (!policy || (tpm_policy_pcrs(policy) & ~attestation->quote_pcrs) == 0);
+    if (asked)
         return false;
     gate->status = 403;
     gate->code = "challenges_expired";
@@ -95,7 +101,21 @@ static bool passes_gates(Submission *submission)
 
 /* --- the evidence -------------------------------------------------------------------------- */
 
-static void take_evidence(Submission *submission, QuoteEvidence *evidence)
+/* ", ima_log (35 entries, 4100 bytes)"; newly allocated. */
+static char *logs_in_words(const Submission *submission)
+{
+    GString *text = g_string_new(NULL);
+    if (submission->log[LOG_UEFI])
+        g_string_append_printf(text, ", uefi_log (%zu bytes)",
+                               g_bytes_get_size(submission->log[LOG_UEFI]));
+    if (submission->log[LOG_IMA])
+        g_string_append_printf(text, ", ima_log (%" G_GINT64_FORMAT " entries, %zu bytes)",
+                               submission->attestation->logs.log[LOG_IMA].received,
+                               g_bytes_get_size(submission->log[LOG_IMA]));
+    return g_string_free(text, FALSE);
+}
+
+static void take_evidence(Submission *submission, Evidence *evidence)
 {
     AttestationRecord *attestation = submission->attestation;
     attestation->stage = STAGE_EVALUATING_EVIDENCE;
@@ -103,38 +123,67 @@ static void take_evidence(Submission *submission, QuoteEvidence *evidence)
     attestation->message = g_steal_pointer(&evidence->message);
     attestation->signature = g_steal_pointer(&evidence->signature);
     attestation->pcr_blob = g_steal_pointer(&evidence->pcr_blob);
+    attestation->logs.log[LOG_IMA].received = evidence->ima_received;
+    for (unsigned kind = 0; kind < LOG_KINDS; kind++)
+        submission->log[kind] = g_steal_pointer(&evidence->log[kind]);
+    g_autofree char *logs = logs_in_words(submission);
     log_info("Received evidence for attestation %" G_GINT64_FORMAT
-             " of agent '%s': tpm_quote (message %zu, signature %zu, PCR values %zu bytes)",
+             " of agent '%s': tpm_quote (message %zu, signature %zu, PCR values %zu bytes)%s",
              attestation->index, submission->agent_id, g_bytes_get_size(attestation->message),
-             g_bytes_get_size(attestation->signature), g_bytes_get_size(attestation->pcr_blob));
+             g_bytes_get_size(attestation->signature), g_bytes_get_size(attestation->pcr_blob),
+             logs);
 }
 
-static bool is_small(const AttestationRecord *attestation)
+/* Little evidence, and nothing else that takes long. */
+static bool is_small(const Submission *submission)
 {
-    return g_bytes_get_size(attestation->message) + g_bytes_get_size(attestation->signature) +
-               g_bytes_get_size(attestation->pcr_blob) <=
-           AT_ONCE_MAX;
+    const AttestationRecord *attestation = submission->attestation;
+    size_t size = g_bytes_get_size(attestation->message) +
+                  g_bytes_get_size(attestation->signature) +
+                  g_bytes_get_size(attestation->pcr_blob);
+    for (unsigned kind = 0; kind < LOG_KINDS; kind++)
+        size += submission->log[kind] ? g_bytes_get_size(submission->log[kind]) : 0;
+    return size <= AT_ONCE_MAX &&
+           appraisal_job_policies_are_compiled(
+               submission->agent, appraisal_pool_references(submission->verifier->appraisals));
+}
+
+static void make_job(Submission *submission)
+{
+    References *references = appraisal_pool_references(submission->verifier->appraisals);
+    submission->job =
+        appraisal_job_new(g_steal_pointer(&submission->agent), submission->attestation, references);
+    appraisal_job_hold_logs(submission->job, submission->log);
+}
+
+static void judge_at_once(Submission *submission)
+{
+    AttestationRecord *attestation = submission->attestation;
+    attestation->job_starts = 1;
+    make_job(submission);
+    submission->result = appraisal_pool_judge(submission->verifier->appraisals, submission->job);
+    submission->judged_at = timestamp_now();
+    if (submission->result)
+        appraisal_result_show(submission->result, submission->judged_at, attestation);
+    else
+        attestation->job_starts = 0;
 }
 
 /* The row as it will be: with its verdict, or with a job that is ours at once when the pool has a
  * place for it. */
 static void prepare(Submission *submission)
 {
-    AppraisalPool *pool = submission->verifier->appraisals;
     AttestationRecord *attestation = submission->attestation;
-    bool at_once = is_small(attestation);
-    submission->placed = !at_once && appraisal_pool_reserve(pool);
+    if (is_small(submission)) {
+        judge_at_once(submission);
+        return;
+    }
+    submission->placed = appraisal_pool_reserve(submission->verifier->appraisals);
+    attestation->job_starts = submission->placed ? 1 : 0;
     if (submission->placed)
         attestation->job_lease =
             appraisal_pool_lease(&submission->verifier->settings, submission->now);
-    attestation->job_starts = submission->placed || at_once ? 1 : 0;
-    submission->job = appraisal_job_new(g_steal_pointer(&submission->agent), attestation,
-                                        appraisal_pool_references(pool));
-    if (at_once) {
-        submission->result = appraisal_pool_judge(pool, submission->job);
-        submission->judged_at = timestamp_now();
-        appraisal_result_show(submission->result, submission->judged_at, attestation);
-    }
+    make_job(submission);
 }
 
 /* --- one transaction: evidence, deadline, and the job or the verdict ------------------------- */
@@ -154,6 +203,20 @@ static bool note_receipt(Connection *connection, const Submission *submission, g
                       submission->now + limit, (gint64)AGENT_STATE_STOPPED);
 }
 
+/* Logs that passed are not kept, so those that were judged already need not be stored. */
+static bool store_logs(Connection *connection, const Submission *submission, GError **error)
+{
+    const AttestationRecord *attestation = submission->attestation;
+    bool passed = attestation->evaluation == EVALUATION_PASS;
+    for (unsigned kind = 0; kind < LOG_KINDS && !passed; kind++) {
+        GBytes *log = submission->log[kind];
+        if (log && !evidence_log_store(connection, submission->agent_id, attestation->index,
+                                       (LogKind)kind, bytes_of_gbytes(log), error))
+            return false;
+    }
+    return true;
+}
+
 static bool store(Connection *connection, gpointer data, GError **error)
 {
     Submission *submission = data;
@@ -167,6 +230,8 @@ static bool store(Connection *connection, gpointer data, GError **error)
         return false;
     if (changed == 0)
         return attestation_lost(&submission->lost, error);
+    if (!store_logs(connection, submission, error))
+        return false;
     return !submission->result ||
            appraisal_settle(connection, &submission->verifier->settings, submission->judged_at,
                             submission->result, error);
@@ -196,7 +261,7 @@ static void answer_lost(Submission *submission)
                        submission->attestation->index, submission->agent_id);
 }
 
-static void accept_evidence(Submission *submission, QuoteEvidence *evidence)
+static void accept_evidence(Submission *submission, Evidence *evidence)
 {
     AppraisalPool *pool = submission->verifier->appraisals;
     g_autoptr(GError) error = NULL;
@@ -238,10 +303,10 @@ static void submit(const HttpRequest *request, HttpResponse *response, Verifier 
         return;
     }
     g_autoptr(GPtrArray) problems = api_errors_new();
-    g_auto(QuoteEvidence) evidence;
-    if (quote_evidence_read(attestation_document_attributes(resource),
-                            submission.attestation->quote_hash, submission.attestation->quote_pcrs,
-                            &evidence, problems))
+    g_auto(Evidence) evidence;
+    AskedEvidence asked = {submission.attestation->quote_hash, submission.attestation->quote_pcrs,
+                           &submission.attestation->logs};
+    if (evidence_read(attestation_document_attributes(resource), &asked, &evidence, problems))
         accept_evidence(&submission, &evidence);
     else
         attestation_answer_problems(request, response, submission.agent_id, problems);

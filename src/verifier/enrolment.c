@@ -3,8 +3,13 @@
 #include "verifier/enrolment.h"
 
 #include "base/encoding.h"
+#include "base/identifier.h"
 #include "base/log.h"
+#include "evidence/ima_check.h"
 #include "policy/accept.h"
+#include "policy/ima_keyring.h"
+#include "policy/policy_upload.h"
+#include "verifier/posted_policy.h"
 
 #include <string.h>
 
@@ -30,8 +35,9 @@ static const char *const known_versions[] = {"1.0", "2.0", "2.1", "2.2", "2.3",
 
 G_DEFINE_QUARK(enrolment - error, enrolment_error)
 
-G_GNUC_PRINTF(3, 4)
-static bool refuse(GError **error, const char *member, const char *format, ...)
+G_GNUC_PRINTF(4, 5)
+static bool refuse_with(GError **error, EnrolmentError code, const char *member, const char *format,
+                        ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -39,10 +45,13 @@ static bool refuse(GError **error, const char *member, const char *format, ...)
     va_end(arguments);
     /* Parsers below may begin with the member's name themselves. */
     g_autofree char *prefix = g_strconcat(member, ": ", NULL);
-    g_set_error(error, ENROLMENT_ERROR, ENROLMENT_ERROR_MEMBER, "%s%s",
+    g_set_error(error, ENROLMENT_ERROR, code, "%s%s",
                 g_str_has_prefix(reason, prefix) ? "" : prefix, reason);
     return false;
 }
+
+#define refuse(error, member, ...)                                                                 \
+    refuse_with((error), ENROLMENT_ERROR_MEMBER, (member), __VA_ARGS__)
 
 char *enrolment_error_member(const GError *error)
 {
@@ -118,97 +127,58 @@ static bool read_tpm_policy(Json *members, AgentRecord *record, GError **error)
     return true;
 }
 
-static bool has_elements(Json *policy, const char *name)
-{
-    Json *value = json_member(policy, name);
-    switch (json_object_get_type(value)) {
-    case json_type_object:
-        return json_object_object_length(value) > 0;
-    case json_type_array:
-        return json_object_array_length(value) > 0;
-    case json_type_string:
-        return json_object_get_string_len(value) > 0;
-    default:
-        return false;
-    }
-}
-
-/* Decision D50: what makes a runtime policy one that wants IMA evidence. A signed envelope always
- * carries one. */
-static bool policy_wants_ima(Json *policy)
-{
-    static const char *const contents[] = {"digests",  "keyrings",          "ima-buf",
-                                           "excludes", "verification-keys", "payload"};
-    for (unsigned i = 0; i < G_N_ELEMENTS(contents); i++) {
-        if (has_elements(policy, contents[i]))
-            return true;
-    }
-    gint64 generator = 0;
-    Json *meta = json_member_of_type(policy, "meta", json_type_object);
-    return json_member_int(meta, "generator", false, &generator) && generator > 1;
-}
-
-/* The first member that each runtime policy has (ima §7.1) and this one lacks, or NULL. */
-static const char *missing_of_policy(Json *policy)
-{
-    static const char *const required[] = {"meta",     "release", "digests", "excludes",
-                                           "keyrings", "ima",     "ima-buf", "verification-keys"};
-    for (unsigned i = 0; i < G_N_ELEMENTS(required); i++) {
-        if (!is_given(policy, required[i]))
-            return required[i];
-    }
-    return NULL;
-}
-
-static bool check_runtime_policy(Json *members, GError **error)
-{
-    const char *text, *name, *key;
-    if (!text_of(members, "runtime_policy", &text, error) ||
-        !text_of(members, "runtime_policy_name", &name, error) ||
-        !text_of(members, "runtime_policy_key", &key, error))
-        return false;
-    const char *not_judged = "this version of the verifier does not judge IMA logs; enrol the agent"
-                             " without a runtime policy";
-    if (*name)
-        return refuse(error, "runtime_policy_name", "%s", not_judged);
-    g_autoptr(GBytes) body = base64_decode(text);
-    if (!body)
-        return refuse(error, "runtime_policy", "must be base64");
-    if (g_bytes_get_size(body) == 0)
-        return true;
-    g_autoptr(Json) policy = json_parse(bytes_of_gbytes(body), NULL);
-    if (!json_object_is_type(policy, json_type_object))
-        return refuse(error, "runtime_policy", "is not valid JSON");
-    if (policy_wants_ima(policy))
-        return refuse(error, "runtime_policy", "%s", not_judged);
-    const char *missing = missing_of_policy(policy);
-    return missing ? refuse(error, "runtime_policy", "'%s' is a required member", missing) : true;
-}
-
-/* null, "" and {} ask for no judgement. */
-static bool mb_policy_has_content(Json *value)
-{
-    if (json_object_is_type(value, json_type_object))
-        return json_object_object_length(value) > 0;
-    const char *text = json_text(value);
-    if (!text)
-        return value != NULL;
-    g_autofree char *bare = g_strstrip(g_strdup(text));
-    return *bare && !g_str_equal(bare, "{}") && !g_str_equal(bare, "null");
-}
-
-static bool check_mb_policy(Json *members, GError **error)
+/* A name that a member gives; NULL for none. */
+static bool read_policy_name(Json *members, const char *member, char **out, GError **error)
 {
     const char *name;
-    if (!text_of(members, "mb_policy_name", &name, error))
+    *out = NULL;
+    if (!text_of(members, member, &name, error))
         return false;
-    const char *wrong = *name ? "mb_policy_name"
-                        : mb_policy_has_content(json_member(members, "mb_policy")) ? "mb_policy"
-                                                                                   : NULL;
-    return wrong ? refuse(error, wrong,
-                          "this version of the verifier does not judge measured boot logs; enrol"
-                          " the agent without a measured boot policy")
-                 : true;
+    if (*name && !policy_name_is_valid(name))
+        return refuse(error, member, "must be 1 to 255 visible ASCII characters without a slash");
+    *out = *name ? g_strdup(name) : NULL;
+    return true;
+}
+
+static bool read_runtime_policy(Json *members, const char *agent_id, const PolicyRules *rules,
+                                PolicyChoice *out, GError **error)
+{
+    out->given = is_given(members, "runtime_policy") || is_given(members, "runtime_policy_name");
+    g_autoptr(GError) cause = NULL;
+    if (!read_policy_name(members, "runtime_policy_name", &out->name, error))
+        return false;
+    if (posted_policy_runtime(rules, members, out->name ? out->name : agent_id, &out->posted,
+                              &cause))
+        return true;
+    if (cause->code == POLICY_UPLOAD_ERROR_UNSIGNED)
+        return refuse_with(error, ENROLMENT_ERROR_SIGNATURE, "runtime_policy", "%s",
+                           cause->message);
+    return refuse(error, "runtime_policy", "%s", cause->message);
+}
+
+static bool read_mb_policy(Json *members, const char *agent_id, const PolicyRules *rules,
+                           PolicyChoice *out, GError **error)
+{
+    out->given = is_given(members, "mb_policy") || is_given(members, "mb_policy_name");
+    g_autoptr(GError) cause = NULL;
+    if (!read_policy_name(members, "mb_policy_name", &out->name, error))
+        return false;
+    return posted_policy_boot(rules, members, out->name ? out->name : agent_id, &out->posted,
+                              &cause) ||
+           refuse(error, "mb_policy", "%s", cause->message);
+}
+
+bool enrolment_check_pcrs(const AgentRecord *record, GError **error)
+{
+    uint32_t taken = (record->runtime.wants_log ? UINT32_C(1) << IMA_PCR : 0) |
+                     (record->boot.wants_log ? BOOT_PCRS : 0);
+    g_autoptr(TpmPolicy) policy = tpm_policy_parse(record->tpm_policy, NULL);
+    uint32_t both = policy ? taken & tpm_policy_pcrs(policy) : 0;
+    if (both == 0)
+        return true;
+    unsigned pcr = (unsigned)__builtin_ctz(both);
+    return refuse(error, "tpm_policy", "PCR %u is judged by the agent's %s policy", pcr,
+                  pcr == IMA_PCR ? "runtime" : "measured boot");
 }
 
 /* --- accept lists ----------------------------------------------------------------------------- */
@@ -292,13 +262,17 @@ static bool read_agent_facts(Json *members, AgentRecord *record, GError **error)
         replace(&record->mtls_cert, *mtls ? g_strdup(mtls) : NULL);
     if (is_given(members, "supported_version") || !record->supported_version)
         replace(&record->supported_version, g_strdup(version_of(version)));
-    if (is_given(members, "ima_sign_verification_keys"))
-        replace(&record->ima_keys, g_strdup(keys));
-    return true;
+    if (!is_given(members, "ima_sign_verification_keys"))
+        return true;
+    replace(&record->ima_keys, g_strdup(keys));
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(ImaKeyring) ring =
+        *keys ? ima_keyring_parse(bytes_of_text(keys), &ima_keyring_rules_enrolment, &cause) : NULL;
+    return ring || !*keys || refuse(error, "ima_sign_verification_keys", "%s", cause->message);
 }
 
 AgentRecord *enrolment_read(Json *members, const char *agent_id, const VerifierSettings *settings,
-                            GError **error)
+                            const PolicyRules *rules, PolicyChoices *choices, GError **error)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(required_members); i++) {
         if (!is_given(members, required_members[i])) {
@@ -313,8 +287,10 @@ AgentRecord *enrolment_read(Json *members, const char *agent_id, const VerifierS
     record->accept_attestations = true;
     record->created_at = timestamp_now();
     bool good = read_ak(members, record, error) && read_tpm_policy(members, record, error) &&
-                read_lists(members, record, error) && check_runtime_policy(members, error) &&
-                check_mb_policy(members, error) && read_metadata(members, record, error) &&
+                read_lists(members, record, error) &&
+                read_runtime_policy(members, agent_id, rules, &choices->runtime, error) &&
+                read_mb_policy(members, agent_id, rules, &choices->boot, error) &&
+                read_metadata(members, record, error) &&
                 read_address(members, record, settings, error) &&
                 read_agent_facts(members, record, error);
     return good ? g_steal_pointer(&record) : NULL;
@@ -343,16 +319,27 @@ static bool update_lists(Json *members, AgentRecord *record, bool *given, GError
     return true;
 }
 
-bool enrolment_update(Json *members, AgentRecord *record, bool *new_reference, GError **error)
+bool enrolment_update(Json *members, AgentRecord *record, const PolicyRules *rules,
+                      PolicyChoices *choices, bool *new_reference, GError **error)
 {
-    *new_reference = is_given(members, "ak_tpm") || is_given(members, "tpm_policy");
+    static const char *const references[] = {"ak_tpm",
+                                             "tpm_policy",
+                                             "runtime_policy",
+                                             "runtime_policy_name",
+                                             "mb_policy",
+                                             "mb_policy_name",
+                                             "ima_sign_verification_keys"};
+    *new_reference = false;
+    for (unsigned i = 0; i < G_N_ELEMENTS(references); i++)
+        *new_reference |= is_given(members, references[i]);
     /* What is not given stays: the present address takes the place of the configured one. */
     g_autofree char *ip = g_strdup(record->verifier_ip ? record->verifier_ip : "");
     VerifierSettings present = {.ip = ip, .port = (unsigned)record->verifier_port};
     return (!is_given(members, "ak_tpm") || read_ak(members, record, error)) &&
            (!is_given(members, "tpm_policy") || read_tpm_policy(members, record, error)) &&
            update_lists(members, record, new_reference, error) &&
-           check_runtime_policy(members, error) && check_mb_policy(members, error) &&
+           read_runtime_policy(members, record->agent_id, rules, &choices->runtime, error) &&
+           read_mb_policy(members, record->agent_id, rules, &choices->boot, error) &&
            (!is_given(members, "metadata") || read_metadata(members, record, error)) &&
            read_address(members, record, &present, error) &&
            read_agent_facts(members, record, error);

@@ -5,24 +5,31 @@
  */
 #pragma once
 
-#include "verifier/agent_record.h"
+#include "verifier/policy_choice.h"
 
 #define ENROLMENT_ERROR (enrolment_error_quark())
+/* Codes are HTTP statuses; the messages begin with the member's name. */
 typedef enum {
-    ENROLMENT_ERROR_MEMBER, /* the message begins with the member's name */
+    ENROLMENT_ERROR_MEMBER = 400,
+    ENROLMENT_ERROR_SIGNATURE = 401, /* a runtime policy that nobody trusted has signed */
 } EnrolmentError;
 GQuark enrolment_error_quark(void);
 
-/* A complete record of a new agent, or NULL: members missing or wrong. */
+/* A complete record of a new agent, but for the policies that it will name: *choices (empty before)
+ * says which. NULL: members missing or wrong. */
 AgentRecord *enrolment_read(Json *members, const char *agent_id, const VerifierSettings *settings,
-                            GError **error);
+                            const PolicyRules *rules, PolicyChoices *choices, GError **error);
 
 /*
  * Writes the members that are given over those of `record` (decision D101). *new_reference: the AK,
- * the TPM policy or an accept list was among them, so that what was judged before says nothing any
- * more.
+ * a policy or an accept list was among them, so that what was judged before says nothing any more.
  */
-bool enrolment_update(Json *members, AgentRecord *record, bool *new_reference, GError **error);
+bool enrolment_update(Json *members, AgentRecord *record, const PolicyRules *rules,
+                      PolicyChoices *choices, bool *new_reference, GError **error);
+
+/* False when the TPM policy of a record names a PCR that its runtime or measured boot policy judges
+ * (decision D83). */
+bool enrolment_check_pcrs(const AgentRecord *record, GError **error);
 
 /* The member that `error` is about ("ak_tpm"), newly allocated, or NULL. */
 char *enrolment_error_member(const GError *error);

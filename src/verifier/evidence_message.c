@@ -2,19 +2,23 @@
 #include "verifier/evidence_message.h"
 
 #include "base/encoding.h"
+#include "evidence/ima/log.h"
+#include "evidence/ima/push.h"
 #include "tpm/attest.h"
 #include "verifier/attestation_field.h"
 
 #include <string.h>
 
-void quote_evidence_clear(QuoteEvidence *evidence)
+void evidence_clear(Evidence *evidence)
 {
     g_clear_pointer(&evidence->message, g_bytes_unref);
     g_clear_pointer(&evidence->signature, g_bytes_unref);
     g_clear_pointer(&evidence->pcr_blob, g_bytes_unref);
+    for (unsigned kind = 0; kind < LOG_KINDS; kind++)
+        g_clear_pointer(&evidence->log[kind], g_bytes_unref);
 }
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- the quote ----------------------------------------------------------------------------- */
 
 static GBytes *required_binary(const FieldReader *data, const char *name, size_t limit)
 {
@@ -36,7 +40,123 @@ static void check_pcrs(const FieldReader *data, Bytes blob, uint16_t hash, uint3
         field_wrong(data, "subject_data", "must contain at least the PCRs requested");
 }
 
-static void read_quote(const FieldReader *item, uint16_t hash, uint32_t pcrs, QuoteEvidence *out)
+static void read_quote(const FieldReader *data, const AskedEvidence *asked, Evidence *out)
+{
+    out->message = required_binary(data, "message", EVIDENCE_MAX_MESSAGE);
+    out->signature = required_binary(data, "signature", EVIDENCE_MAX_SIGNATURE);
+    out->pcr_blob = required_binary(data, "subject_data", EVIDENCE_MAX_PCR_BLOB);
+    if (out->pcr_blob)
+        check_pcrs(data, bytes_of_gbytes(out->pcr_blob), asked->hash, asked->pcrs);
+}
+
+/* --- logs ---------------------------------------------------------------------------------- */
+
+static void free_value(gpointer value)
+{
+    json_unref(value);
+}
+
+/* The bytes of a text member, which leaves the object: nothing of megabytes is copied, and the job
+ * that gets them is the only one to hold them. NULL when there is none. */
+static GBytes *take_text(const FieldReader *data, const char *name)
+{
+    Json *value = json_member(data->object, name);
+    if (!value)
+        return NULL;
+    if (!json_object_is_type(value, json_type_string)) {
+        field_wrong(data, name, "is not a permitted value");
+        return NULL;
+    }
+    json_object_get(value);
+    json_object_object_del(data->object, name);
+    return g_bytes_new_with_free_func(json_object_get_string(value),
+                                      (gsize)json_object_get_string_len(value), free_value, value);
+}
+
+/* Base64, else hexadecimal, else the text itself, which no event log begins with and the appraisal
+ * then says so (measured-boot §3.4). */
+static void read_uefi_log(const FieldReader *data, Evidence *out)
+{
+    g_autoptr(GBytes) text = take_text(data, "entries");
+    if (!text || g_bytes_get_size(text) == 0)
+        return;
+    const char *start = g_bytes_get_data(text, NULL);
+    bool whole = strlen(start) == g_bytes_get_size(text);
+    GBytes *bytes = whole ? base64_decode(start) : NULL;
+    if (!bytes && whole)
+        bytes = hex_decode(g_str_has_prefix(start, "0x") ? start + 2 : start);
+    out->log[LOG_UEFI] = bytes ? bytes : g_steal_pointer(&text);
+}
+
+/* Names that are no UTF-8 come as U+FFFD in `entries`, and whole in `entries_raw` (decision D53).
+ */
+static GBytes *raw_entries(const FieldReader *data)
+{
+    Json *value = json_member(data->object, "entries_raw");
+    if (!value)
+        return NULL;
+    const char *text = json_text(value);
+    GBytes *raw = text ? base64_decode(text) : NULL;
+    if (!raw)
+        field_wrong(data, "entries_raw", "must be valid binary");
+    return raw;
+}
+
+static void read_ima_log(const FieldReader *data, const AskedLog *asked, Evidence *out)
+{
+    guint before = data->errors->len;
+    gint64 ignored;
+    field_int(data, "entry_count", &ignored); /* what counts is the text */
+    g_autoptr(GBytes) entries = take_text(data, "entries");
+    g_autoptr(GBytes) raw = raw_entries(data);
+    if (data->errors->len > before)
+        return;
+    ImaEntriesCheck check = {
+        .offset = (guint64)asked->offset,
+        .entry_count = (guint64)MAX(0, asked->announced),
+        .entries = bytes_of_gbytes(entries),
+        .has_raw = raw != NULL,
+        .raw = bytes_of_gbytes(raw),
+    };
+    ImaEntriesResult result = ima_push_check_entries(&check);
+    if (result != IMA_ENTRIES_FIT) {
+        g_autofree char *text = ima_entries_result_text(result, &check);
+        field_wrong(data, result == IMA_ENTRIES_RAW_DIFFER ? "entries_raw" : "entries", "%s", text);
+        return;
+    }
+    out->ima_received = (gint64)ima_log_count(check.entries);
+    out->log[LOG_IMA] = raw       ? g_steal_pointer(&raw)
+                        : entries ? g_steal_pointer(&entries)
+                                  : g_bytes_new_static("", 0);
+}
+
+/* --- the list of items --------------------------------------------------------------------- */
+
+/* What stands at a position: the quote comes first, then the logs in the order of LogKind. */
+typedef struct {
+    bool quote;
+    LogKind kind;
+} Expected;
+
+static Expected expected_at(const AskedEvidence *asked, unsigned position)
+{
+    for (unsigned kind = 0; kind < LOG_KINDS && position > 0; kind++)
+        if (asked->logs->log[kind].asked && --position == 0)
+            return (Expected){.kind = (LogKind)kind};
+    return (Expected){.quote = true};
+}
+
+static bool is_expected(const FieldReader *item, Expected expected)
+{
+    const char *class = json_member_text(item->object, "evidence_class");
+    const char *type = json_member_text(item->object, "evidence_type");
+    const char *wanted = expected.quote ? "tpm_quote" : log_kind_text(expected.kind);
+    return g_strcmp0(class, expected.quote ? "certification" : "log") == 0 &&
+           g_strcmp0(type, wanted) == 0;
+}
+
+static void read_data(const FieldReader *item, const AskedEvidence *asked, Expected expected,
+                      Evidence *out)
 {
     guint errors = item->errors->len;
     Json *object = field_object(item, "data");
@@ -47,64 +167,69 @@ static void read_quote(const FieldReader *item, uint16_t hash, uint32_t pcrs, Qu
     }
     g_autofree char *pointer = field_pointer(item, "data", -1);
     FieldReader data = {object, pointer, item->errors, item->keep};
-    out->message = required_binary(&data, "message", EVIDENCE_MAX_MESSAGE);
-    out->signature = required_binary(&data, "signature", EVIDENCE_MAX_SIGNATURE);
-    out->pcr_blob = required_binary(&data, "subject_data", EVIDENCE_MAX_PCR_BLOB);
-    if (out->pcr_blob)
-        check_pcrs(&data, bytes_of_gbytes(out->pcr_blob), hash, pcrs);
+    if (expected.quote)
+        read_quote(&data, asked, out);
+    else if (expected.kind == LOG_UEFI)
+        read_uefi_log(&data, out);
+    else
+        read_ima_log(&data, &asked->logs->log[LOG_IMA], out);
 }
 
-static bool is_quote(const FieldReader *item)
+static const char items_name[] = "evidence_collected";
+
+static void read_item(const FieldReader *item, const AskedEvidence *asked, unsigned position,
+                      Evidence *out)
 {
-    const char *class = json_member_text(item->object, "evidence_class");
-    const char *type = json_member_text(item->object, "evidence_type");
-    return g_strcmp0(class, "certification") == 0 && g_strcmp0(type, "tpm_quote") == 0;
+    Expected expected = expected_at(asked, position);
+    if (!json_object_is_type(item->object, json_type_object))
+        api_errors_add(item->errors, 422, "invalid_resource_data", item->pointer,
+                       "Attribute '%s' may only contain objects with key-value pairs.", items_name);
+    else if (!is_expected(item, expected))
+        api_errors_add(item->errors, 422, "invalid_resource_data", item->pointer,
+                       "Attribute '%s' must appear in the same order as the evidence requested:"
+                       " element %u is a %s of type %s.",
+                       items_name, position, expected.quote ? "certification" : "log",
+                       expected.quote ? "tpm_quote" : log_kind_text(expected.kind));
+    else
+        read_data(item, asked, expected, out);
 }
 
-static void read_items(const FieldReader *reader, uint16_t hash, uint32_t pcrs, QuoteEvidence *out)
+static void read_items(const FieldReader *reader, const AskedEvidence *asked, Evidence *out)
 {
-    static const char name[] = "evidence_collected";
-    Json *list = json_member(reader->object, name);
+    Json *list = json_member(reader->object, items_name);
     if (list && !json_object_is_type(list, json_type_array)) {
-        field_wrong(reader, name, "must be an array");
+        field_wrong(reader, items_name, "must be an array");
         return;
     }
+    unsigned requested = 1 + asked_logs_count(asked->logs);
     size_t count = list ? json_object_array_length(list) : 0;
     if (count == 0) {
-        field_wrong(reader, name, "is required");
-        return;
+        field_wrong(reader, items_name, "is required");
+    } else if (count != requested) {
+        field_wrong(reader, items_name,
+                    "must contain a number of elements equal to that which were requested (%u)",
+                    requested);
+    } else {
+        for (unsigned i = 0; i < requested; i++) {
+            g_autofree char *pointer = field_pointer(reader, items_name, (int)i);
+            FieldReader item = {json_object_array_get_idx(list, i), pointer, reader->errors,
+                                reader->keep};
+            read_item(&item, asked, i, out);
+        }
     }
-    if (count != 1) {
-        field_wrong(reader, name,
-                    "must contain a number of elements equal to that which were requested (1)");
-        return;
-    }
-    g_autofree char *pointer = field_pointer(reader, name, 0);
-    FieldReader item = {json_object_array_get_idx(list, 0), pointer, reader->errors, reader->keep};
-    if (!json_object_is_type(item.object, json_type_object))
-        api_errors_add(reader->errors, 422, "invalid_resource_data", pointer,
-                       "Attribute '%s' may only contain objects with key-value pairs.", name);
-    else if (!is_quote(&item))
-        api_errors_add(reader->errors, 422, "invalid_resource_data", pointer,
-                       "Attribute '%s' must appear in the same order as the evidence requested:"
-                       " element 0 is a certification of type tpm_quote.",
-                       name);
-    else
-        read_quote(&item, hash, pcrs, out);
 }
 
-bool quote_evidence_read(Json *attributes, uint16_t hash, uint32_t pcrs, QuoteEvidence *out,
-                         ApiErrors *errors)
+bool evidence_read(Json *attributes, const AskedEvidence *asked, Evidence *out, ApiErrors *errors)
 {
-    *out = (QuoteEvidence){0};
+    *out = (Evidence){0};
     FieldKeep *keep = field_keep_new();
     guint before = errors->len;
     FieldReader reader = {attributes, "/data/attributes", errors, keep};
-    read_items(&reader, hash, pcrs, out);
+    read_items(&reader, asked, out);
     field_keep_free(keep);
     if (errors->len == before)
         return true;
-    quote_evidence_clear(out);
+    evidence_clear(out);
     return false;
 }
 
@@ -162,5 +287,23 @@ Json *quote_data_to_json(Bytes message, Bytes signature, Bytes pcr_blob)
     add_pcrs(meta, pcr_blob);
     add_clock(meta, message);
     json_add(data, "meta", meta);
+    return data;
+}
+
+Json *log_data_to_json(LogKind kind, const AskedLog *log, GBytes *content)
+{
+    Bytes bytes = bytes_of_gbytes(content);
+    Json *data = json_object_new_object();
+    if (kind == LOG_IMA) {
+        json_add_int(data, "entry_count", MAX(0, log->received));
+        g_autofree char *entries = bytes.size > 0 ? utf8_escape(bytes) : NULL;
+        json_add_text(data, "entries", entries);
+        if (log->certified >= 0)
+            json_add_int(data, "certified_entry_count", log->certified);
+    } else if (content) {
+        json_add_base64(data, "entries", bytes);
+    } else {
+        json_add_null(data, "entries");
+    }
     return data;
 }

@@ -5,7 +5,9 @@
 #include "http/service.h"
 #include "store/database_options.h"
 #include "verifier/appraisal_pool.h"
+#include "verifier/failure_severity.h"
 #include "verifier/liveness.h"
+#include "verifier/posted_policy.h"
 #include "verifier/server_keys.h"
 #include "verifier/session_limits.h"
 #include "verifier/session_store.h"
@@ -21,6 +23,12 @@ static bool open_parts(gpointer context, const Config *config, GError **error)
     verifier->config = config;
     verifier_settings_read(config, &verifier->settings);
     verifier_settings_report(config);
+    verifier->policy_rules = policy_rules_load(config, error);
+    if (!verifier->policy_rules)
+        return false;
+    verifier->severities = failure_severity_load(config, error);
+    if (!verifier->severities)
+        return false;
     verifier->database =
         database_open_configured(config, "verifier.sqlite", verifier_migrations, error);
     if (!verifier->database || !session_store_purge(verifier->database, error))
@@ -52,6 +60,8 @@ static void close_parts(gpointer context)
     session_limits_free(verifier->limits);
     server_keys_free(verifier->keys);
     database_close(verifier->database);
+    severity_policy_unref(verifier->severities);
+    policy_rules_free(verifier->policy_rules);
 }
 
 int main(int argc, char **argv)

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The lists of named policies: this version of the verifier takes none, so they are empty, which is
- * what `keylime_tenant -c listruntimepolicy` and `-c listmbpolicy` want to hear.
+ * Named policies: runtime policies under /allowlists and /policies/ima, measured boot policies
+ * under /mbpolicies and /refstates/uefi (tenant-and-management-api §6, §7, §9; decisions D45, D46,
+ * D61, D73, D74). The path says which kind is meant.
  */
 #pragma once
 
-#include "http/message.h"
+#include "http/route.h"
 
-/* GET /v2.x/allowlists, /mbpolicies (tenant-and-management-api §6.1, §7). */
-void runtime_policies_v2_list(const HttpRequest *request, HttpResponse *response, gpointer context);
-void mb_policies_v2_list(const HttpRequest *request, HttpResponse *response, gpointer context);
-/* GET /v3.0/policies/ima, /refstates/uefi. */
+void policies_v2_list(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v2_show(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v2_create(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v2_replace(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v2_delete(const HttpRequest *request, HttpResponse *response, gpointer context);
+
 void policies_v3_list(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v3_show(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v3_create(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v3_update(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_v3_delete(const HttpRequest *request, HttpResponse *response, gpointer context);

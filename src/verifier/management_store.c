@@ -5,18 +5,45 @@
 
 /* --- enrolment -------------------------------------------------------------------------------- */
 
-static bool insert_work(Connection *connection, gpointer data, GError **error)
+typedef struct {
+    AgentRecord *record;
+    const PolicyChoices *choices;
+    GError *refused;
+} Enrolment;
+
+/* An error that only takes the transaction back; `refused` tells what is wrong. */
+static bool take_back(const GError *refused, GError **error)
 {
-    return agent_record_insert(connection, data, error);
+    g_propagate_error(error, g_error_copy(refused));
+    return false;
 }
 
-bool management_enrol(Verifier *verifier, const AgentRecord *record, ManagementResult *result,
-                      GError **error)
+static bool enrol_work(Connection *connection, gpointer data, GError **error)
+{
+    Enrolment *enrolment = data;
+    g_clear_error(&enrolment->refused);
+    if (!policy_choices_apply(connection, enrolment->choices, enrolment->record,
+                              &enrolment->refused, error))
+        return false;
+    if (!enrolment->refused)
+        enrolment_check_pcrs(enrolment->record, &enrolment->refused);
+    return enrolment->refused ? take_back(enrolment->refused, error)
+                              : agent_record_insert(connection, enrolment->record, error);
+}
+
+bool management_enrol(Verifier *verifier, AgentRecord *record, const PolicyChoices *choices,
+                      ManagementResult *result, GError **refused, GError **error)
 {
     GError *failure = NULL;
+    Enrolment enrolment = {.record = record, .choices = choices};
     *result = MANAGEMENT_DONE;
-    if (database_write(verifier->database, insert_work, (gpointer)record, &failure))
+    if (database_write(verifier->database, enrol_work, &enrolment, &failure))
         return true;
+    if (enrolment.refused) {
+        g_error_free(failure);
+        g_propagate_error(refused, enrolment.refused);
+        return true;
+    }
     if (g_error_matches(failure, STORE_ERROR, STORE_ERROR_CONFLICT)) {
         g_error_free(failure);
         *result = MANAGEMENT_EXISTS;
@@ -32,6 +59,7 @@ typedef struct {
     Verifier *verifier;
     const char *agent_id;
     const char *const *statements; /* each with $1 = agent id; NULL-terminated */
+    bool drop_policies;
     ManagementResult result;
 } Change;
 
@@ -66,13 +94,12 @@ static bool change_work(Connection *connection, gpointer data, GError **error)
         if (!sql_run(connection, error, change->statements[i], "t", change->agent_id))
             return false;
     }
-    return true;
+    return !change->drop_policies || policy_choices_drop_own(connection, change->agent_id, error);
 }
 
-static bool run_change(Verifier *verifier, const char *agent_id, const char *const *statements,
-                       ManagementResult *result, GError **error)
+static bool run_change(Verifier *verifier, Change change, ManagementResult *result, GError **error)
 {
-    Change change = {.verifier = verifier, .agent_id = agent_id, .statements = statements};
+    change.verifier = verifier;
     bool done = database_write(verifier->database, change_work, &change, error);
     *result = change.result;
     return done;
@@ -87,7 +114,8 @@ bool management_delete(Verifier *verifier, const char *agent_id, ManagementResul
         "DELETE FROM agents WHERE agent_id = $1",
         NULL,
     };
-    return run_change(verifier, agent_id, statements, result, error);
+    Change change = {.agent_id = agent_id, .statements = statements, .drop_policies = true};
+    return run_change(verifier, change, result, error);
 }
 
 /* What was found by other reference values, or before an operator looked into it, is past. */
@@ -103,7 +131,8 @@ bool management_reactivate(Verifier *verifier, const char *agent_id, ManagementR
         "UPDATE agents SET operational_state = 3 WHERE agent_id = $1",
         NULL,
     };
-    return run_change(verifier, agent_id, statements, result, error);
+    return run_change(verifier, (Change){.agent_id = agent_id, .statements = statements}, result,
+                      error);
 }
 
 bool management_stop(Verifier *verifier, const char *agent_id, ManagementResult *result,
@@ -113,7 +142,8 @@ bool management_stop(Verifier *verifier, const char *agent_id, ManagementResult 
         "UPDATE agents SET operational_state = 10, deadline = NULL WHERE agent_id = $1",
         NULL,
     };
-    return run_change(verifier, agent_id, statements, result, error);
+    return run_change(verifier, (Change){.agent_id = agent_id, .statements = statements}, result,
+                      error);
 }
 
 /* --- update ----------------------------------------------------------------------------------- */
@@ -127,16 +157,21 @@ typedef struct {
     GError *refused;
 } Update;
 
-/* The token of the agent goes with the AK that earned it; of the same AK it stays good, so that an
- * update does not interrupt attestation (decision D35). */
+/* The token of the agent goes with the AK that earned it, and so does the state of its logs; of the
+ * same AK both stay good, so that an update does not interrupt attestation (decision D35). */
 static bool store_update(Connection *connection, Update *update, bool new_reference, GError **error)
 {
     Bytes ak_name = bytes_of_gbytes(update->record->ak_name);
     bool found;
-    return agent_record_replace(connection, update->record, &found, error) &&
+    return sql_run(connection, error,
+                   "DELETE FROM log_states WHERE agent_id = $1 AND NOT EXISTS (SELECT 1 FROM agents"
+                   " WHERE agent_id = $1 AND ak_name = $2)",
+                   "tb", update->agent_id, &ak_name) &&
+           agent_record_replace(connection, update->record, &found, error) &&
            sql_run(connection, error, "DELETE FROM sessions WHERE agent_id = $1 AND ak_name <> $2",
                    "tb", update->agent_id, &ak_name) &&
-           (!new_reference || sql_run(connection, error, START_ANEW, "t", update->agent_id));
+           (!new_reference || sql_run(connection, error, START_ANEW, "t", update->agent_id)) &&
+           policy_choices_drop_own(connection, update->agent_id, error);
 }
 
 static bool update_work(Connection *connection, gpointer data, GError **error)
@@ -149,9 +184,14 @@ static bool update_work(Connection *connection, gpointer data, GError **error)
         return false;
     if (update->result != MANAGEMENT_DONE)
         return true;
+    g_auto(PolicyChoices) choices = {0};
     bool new_reference = false;
-    if (!enrolment_update(update->members, update->record, &new_reference, &update->refused))
-        return true;
+    if (enrolment_update(update->members, update->record, update->verifier->policy_rules, &choices,
+                         &new_reference, &update->refused) &&
+        !policy_choices_apply(connection, &choices, update->record, &update->refused, error))
+        return false;
+    if (update->refused || !enrolment_check_pcrs(update->record, &update->refused))
+        return take_back(update->refused, error);
     if (!store_update(connection, update, new_reference, error))
         return false;
     g_clear_pointer(&update->record, agent_record_free);
@@ -163,12 +203,18 @@ bool management_update(Verifier *verifier, const char *agent_id, Json *members,
                        GError **error)
 {
     Update update = {.verifier = verifier, .agent_id = agent_id, .members = members};
-    bool done = database_write(verifier->database, update_work, &update, error);
+    GError *failure = NULL;
+    bool done = database_write(verifier->database, update_work, &update, &failure);
     *record = g_steal_pointer(&update.record);
     *result = update.result;
-    if (update.refused)
-        g_propagate_error(refused, update.refused);
-    return done;
+    if (!update.refused) {
+        if (failure)
+            g_propagate_error(error, failure);
+        return done;
+    }
+    g_clear_error(&failure);
+    g_propagate_error(refused, update.refused);
+    return true;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "verifier/agent_record.h"
+#include "verifier/policy_choice.h"
 
 typedef enum {
     MANAGEMENT_DONE,
@@ -16,9 +16,12 @@ typedef enum {
 
 /* All return false on a database error only; *result tells the rest. */
 
-bool management_enrol(Verifier *verifier, const AgentRecord *record, ManagementResult *result,
-                      GError **error);
-/* Agent, attestations. Its token stays but is worth nothing without the agent (decision D35). */
+/* Lets `record` name its policies. *refused (owned by the caller) tells what is wrong with the
+ * policies; nothing is changed then. */
+bool management_enrol(Verifier *verifier, AgentRecord *record, const PolicyChoices *choices,
+                      ManagementResult *result, GError **refused, GError **error);
+/* Agent, attestations, and the policies that were stored under its id. Its token stays but is worth
+ * nothing without the agent (decision D35). */
 bool management_delete(Verifier *verifier, const char *agent_id, ManagementResult *result,
                        GError **error);
 /* Decision D82: the agent starts anew, shown PENDING until its next appraisal. */

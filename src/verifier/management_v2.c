@@ -91,17 +91,18 @@ void agents_v2_enrol(const HttpRequest *request, HttpResponse *response, gpointe
     const char *agent_id = agent_id_of(request, response);
     if (!agent_id)
         return;
+    g_autoptr(GError) refused = NULL;
     g_autoptr(GError) error = NULL;
+    g_auto(PolicyChoices) choices = {0};
     g_autoptr(AgentRecord) record =
-        enrolment_read(http_request_json(request), agent_id, &verifier->settings, &error);
-    if (!record) {
-        log_warning("Refused to enrol agent '%s': %s", agent_id, error->message);
-        envelope_v2(response, 400, error->message, NULL);
-        return;
-    }
-    ManagementResult result;
-    if (!management_enrol(verifier, record, &result, &error)) {
+        enrolment_read(http_request_json(request), agent_id, &verifier->settings,
+                       verifier->policy_rules, &choices, &refused);
+    ManagementResult result = MANAGEMENT_DONE;
+    if (record && !management_enrol(verifier, record, &choices, &result, &refused, &error)) {
         database_trouble_v2(response, error);
+    } else if (refused) {
+        log_warning("Refused to enrol agent '%s': %s", agent_id, refused->message);
+        envelope_v2(response, (unsigned)refused->code, refused->message, NULL);
     } else if (result == MANAGEMENT_EXISTS) {
         g_autofree char *text = g_strdup_printf(
             "Agent of uuid %s already exists. Please use delete or update.", agent_id);

@@ -44,14 +44,30 @@ static void refuse_unknown(const HttpRequest *request, HttpResponse *response, c
                    agent_id);
 }
 
-/* The error of enrolment with a pointer to the member that it names. */
+static const char *error_word(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return "unauthorized";
+    case 404:
+        return "not_found";
+    case 409:
+        return "conflict";
+    default:
+        return "invalid_request";
+    }
+}
+
+/* The error of enrolment with a pointer to the member that it names; its code is the status. */
 static void refuse_members(const HttpRequest *request, HttpResponse *response,
                            const GError *refused)
 {
+    unsigned status = (unsigned)refused->code;
     g_autofree char *member = enrolment_error_member(refused);
     g_autofree char *pointer = g_strconcat("/data/attributes/", member, NULL);
     g_autoptr(GPtrArray) errors = api_errors_new();
-    api_errors_add(errors, 400, "invalid_request", member ? pointer : NULL, "%s", refused->message);
+    api_errors_add(errors, status, error_word(status), member ? pointer : NULL, "%s",
+                   refused->message);
     envelope_errors(response, request, errors);
 }
 
@@ -133,17 +149,17 @@ void agents_v3_show(const HttpRequest *request, HttpResponse *response, gpointer
 static void enrol(const HttpRequest *request, HttpResponse *response, Verifier *verifier,
                   const char *agent_id, Json *attributes)
 {
+    g_autoptr(GError) refused = NULL;
     g_autoptr(GError) error = NULL;
-    g_autoptr(AgentRecord) record =
-        enrolment_read(attributes, agent_id, &verifier->settings, &error);
-    if (!record) {
-        log_warning("Refused to enrol agent '%s': %s", agent_id, error->message);
-        refuse_members(request, response, error);
-        return;
-    }
-    ManagementResult result;
-    if (!management_enrol(verifier, record, &result, &error)) {
+    g_auto(PolicyChoices) choices = {0};
+    g_autoptr(AgentRecord) record = enrolment_read(attributes, agent_id, &verifier->settings,
+                                                   verifier->policy_rules, &choices, &refused);
+    ManagementResult result = MANAGEMENT_DONE;
+    if (record && !management_enrol(verifier, record, &choices, &result, &refused, &error)) {
         database_trouble_api(response, request, error);
+    } else if (refused) {
+        log_warning("Refused to enrol agent '%s': %s", agent_id, refused->message);
+        refuse_members(request, response, refused);
     } else if (result == MANAGEMENT_EXISTS) {
         envelope_error(response, request, 409, "conflict", "Agent '%s' is enrolled already.",
                        agent_id);

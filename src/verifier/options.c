@@ -56,9 +56,25 @@ static const char *check_severity_policy(const char *value)
     return NULL;
 }
 
+/* PCR 10 is IMA's; 16 and above change after boot. */
+static const char *check_pcrs(const char *value)
+{
+    const char *allowed = "must be a list of PCR numbers from 0 to 15 without 10";
+    g_auto(GStrv) words = g_strsplit_set(value, "[], '\"\t\n", -1);
+    for (unsigned i = 0; words[i]; i++) {
+        guint64 number;
+        if (*words[i] &&
+            (!g_ascii_string_to_unsigned(words[i], 10, 0, 15, &number, NULL) || number == 10))
+            return allowed;
+    }
+    return NULL;
+}
+
 /* --- words ------------------------------------------------------------------------------------ */
 
 static const char *const once_always[] = {"once", "always", NULL};
+static const char *const violations[] = {"path", "ignore", "fail", NULL};
+static const char *const boot_profiles[] = {"strict", "upstream", NULL};
 static const char *const boot_policies[] = {"accept-all", "reject-all", "example", "hardware",
                                             NULL};
 
@@ -120,15 +136,38 @@ static const Option options[] = {
         "Unproven session requests that one address may make for one agent in a window."),
     INT("session_create_rate_limit_window_agent", "60", 1, 86400, "That window in seconds."),
 
-    /* runtime integrity, measured boot, public verification: see LATER in settings.c */
-    BOOL("ignore_tomtou_errors", "False", "How violations in an IMA list count."),
+    /* runtime integrity */
+    WORD("ima_violations", "path", violations,
+         "Violations in an IMA list: path lets those of listed or excluded files pass, ignore lets"
+         " all pass, fail none."),
+    BOOL("ignore_tomtou_errors", "False",
+         "Upstream's option, whose effect is the reverse of its name; counts where ima_violations"
+         " is not set: False is ignore, True is fail."),
+    LIST("runtime_policy_keys", "[]",
+         "PEM files of the public keys whose signatures count on runtime policies; when empty, the"
+         " key that comes with a policy does."),
     BOOL("require_allow_list_signatures", "False", "Accept signed runtime policies only."),
+    BOOL("ima_reverify_on_policy_change", "True",
+         "Judge the whole IMA list again after a change of an agent's runtime policy."),
+
+    /* measured boot */
     WORD("measured_boot_policy_name", "accept-all", boot_policies,
          "Rules that judge a measured boot log."),
+    WORD("measured_boot_profile", "strict", boot_profiles,
+         "strict binds events to their digests; upstream believes their data."),
+    LIST("measured_boot_pcrs", "[]",
+         "PCRs that accept-all and hardware compare with the log; when empty, 0-9 and 11-15.",
+         .check = check_pcrs),
     TEXT("measured_boot_imports", "[]", "Python modules with such rules; none can be loaded.",
          .check = check_no_imports),
     WORD("measured_boot_evaluate", "once", once_always,
          "Judge a measured boot log once for each boot, or always."),
+    INT("measured_boot_max_log_size", "16777216", 1024, 104857600,
+        "Bytes of the largest measured boot log."),
+    INT("measured_boot_max_events", "262144", 1, 16777216,
+        "Events of the longest measured boot log."),
+
+    /* see `later` in settings.c */
     BOOL("public_verify_endpoints", "True",
          "Answer verification requests of anyone, not of administrators only."),
     LIST("severity_labels",

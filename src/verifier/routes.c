@@ -48,10 +48,26 @@ const Route verifier_routes[] = {
     {HTTP_DELETE, "/agents/:agent_id", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "delete_agent", agents_v3_delete},
 
     /* named policies */
-    {HTTP_GET, "/allowlists", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "list_runtime_policies", runtime_policies_v2_list},
-    {HTTP_GET, "/mbpolicies", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "list_mb_policies", mb_policies_v2_list},
+    {HTTP_GET, "/allowlists", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "list_runtime_policies", policies_v2_list},
+    {HTTP_GET, "/allowlists/:name", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "read_runtime_policy", policies_v2_show},
+    {HTTP_POST, "/allowlists/:name", ROUTE_V2, ACCESS_ADMIN, BODY_JSON, "create_runtime_policy", policies_v2_create},
+    {HTTP_PUT, "/allowlists/:name", ROUTE_V2, ACCESS_ADMIN, BODY_JSON, "update_runtime_policy", policies_v2_replace},
+    {HTTP_DELETE, "/allowlists/:name", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "delete_runtime_policy", policies_v2_delete},
+    {HTTP_GET, "/mbpolicies", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "list_mb_policies", policies_v2_list},
+    {HTTP_GET, "/mbpolicies/:name", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "read_mb_policy", policies_v2_show},
+    {HTTP_POST, "/mbpolicies/:name", ROUTE_V2, ACCESS_ADMIN, BODY_JSON, "create_mb_policy", policies_v2_create},
+    {HTTP_PUT, "/mbpolicies/:name", ROUTE_V2, ACCESS_ADMIN, BODY_JSON, "update_mb_policy", policies_v2_replace},
+    {HTTP_DELETE, "/mbpolicies/:name", ROUTE_V2, ACCESS_ADMIN, BODY_NONE, "delete_mb_policy", policies_v2_delete},
     {HTTP_GET, "/policies/ima", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "list_runtime_policies", policies_v3_list},
+    {HTTP_POST, "/policies/ima", ROUTE_V3, ACCESS_ADMIN, BODY_JSON, "create_runtime_policy", policies_v3_create},
+    {HTTP_GET, "/policies/ima/:name", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "read_runtime_policy", policies_v3_show},
+    {HTTP_PATCH, "/policies/ima/:name", ROUTE_V3, ACCESS_ADMIN, BODY_JSON, "update_runtime_policy", policies_v3_update},
+    {HTTP_DELETE, "/policies/ima/:name", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "delete_runtime_policy", policies_v3_delete},
     {HTTP_GET, "/refstates/uefi", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "list_mb_policies", policies_v3_list},
+    {HTTP_POST, "/refstates/uefi", ROUTE_V3, ACCESS_ADMIN, BODY_JSON, "create_mb_policy", policies_v3_create},
+    {HTTP_GET, "/refstates/uefi/:name", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "read_mb_policy", policies_v3_show},
+    {HTTP_PATCH, "/refstates/uefi/:name", ROUTE_V3, ACCESS_ADMIN, BODY_JSON, "update_mb_policy", policies_v3_update},
+    {HTTP_DELETE, "/refstates/uefi/:name", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "delete_mb_policy", policies_v3_delete},
     {.handler = NULL},
 };
 /* clang-format on */

@@ -21,8 +21,8 @@ static const char *const version_1[] = {
     " accept_attestations BIGINT NOT NULL,"
     " attestation_count BIGINT NOT NULL,"
     " consecutive_failures BIGINT NOT NULL,"
-    " last_event_id TEXT,"
-    " next_index BIGINT NOT NULL," /* of the next attestation; never reused */
+    " last_event_id TEXT, severity_level BIGINT," /* of the last failure */
+    " next_index BIGINT NOT NULL,"                /* of the next attestation; never reused */
     " last_received_quote BIGINT NOT NULL,"
     " last_successful_attestation BIGINT NOT NULL,"
     " shown_pending BIGINT NOT NULL," /* after reactivate, until the next verdict (decision D82) */
@@ -59,7 +59,31 @@ static const char *const version_1[] = {
     " accept_tpm_encryption_algs TEXT NOT NULL,"
     " accept_tpm_signing_algs TEXT NOT NULL,"
     " ima_sign_verification_keys TEXT,"
-    " mtls_cert TEXT, supported_version TEXT"
+    " mtls_cert TEXT, supported_version TEXT,"
+    " runtime_policy TEXT, mb_policy TEXT" /* names in `policies`, or NULL */
+    ")",
+    "CREATE INDEX enrolments_runtime_policy ON enrolments (runtime_policy)"
+    " WHERE runtime_policy IS NOT NULL",
+    "CREATE INDEX enrolments_mb_policy ON enrolments (mb_policy) WHERE mb_policy IS NOT NULL",
+
+    /* Runtime and measured boot policies, which agents share. */
+    "CREATE TABLE policies ("
+    " kind TEXT NOT NULL," /* runtime, measured_boot */
+    " name TEXT NOT NULL,"
+    " checksum TEXT NOT NULL,"    /* SHA-256 of the text, hexadecimal */
+    " generator BIGINT NOT NULL," /* meta.generator of a runtime policy, else 0 */
+    " wants_log BIGINT NOT NULL," /* its agents must send the log that it judges */
+    " updated_at BIGINT NOT NULL,"
+    " key TEXT," /* PEM of the key that a signed policy was verified with */
+    " PRIMARY KEY (kind, name)"
+    ")",
+    /* Megabytes, perhaps: apart, so that no change of a row of the other table moves them. */
+    "CREATE TABLE policy_texts ("
+    " kind TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " policy TEXT," /* as received; NULL = none */
+    " PRIMARY KEY (kind, name),"
+    " FOREIGN KEY (kind, name) REFERENCES policies (kind, name) ON DELETE CASCADE"
     ")",
 
     "CREATE TABLE attestations ("
@@ -82,12 +106,33 @@ static const char *const version_1[] = {
     " quote_scheme BIGINT NOT NULL, quote_hash BIGINT NOT NULL,"
     " quote_pcrs BIGINT NOT NULL, quote_key BIGINT NOT NULL,"
     " message BYTEA, signature BYTEA, pcr_blob BYTEA,"
+    " ima_certified BIGINT," /* entries of the IMA list up to the quoted PCR */
+    " logs TEXT," /* what was asked for beside the quote, JSON (verifier/attestation_logs.h) */
     /* appraisal job: present while stage = evaluating_evidence (decision D69) */
     " job_starts BIGINT NOT NULL, job_lease BIGINT NOT NULL," /* lease 0 = nobody works on it */
     " PRIMARY KEY (agent_id, attestation_index)"
     ")",
     "CREATE INDEX attestations_jobs ON attestations (job_lease)"
     " WHERE stage = 'evaluating_evidence'",
+
+    /* What the next appraisal of an agent's logs goes on from. */
+    "CREATE TABLE log_states ("
+    " agent_id TEXT PRIMARY KEY REFERENCES agents (agent_id) ON DELETE CASCADE,"
+    " boot_evaluated BYTEA," /* fingerprint of the evaluation that passed (decision D57) */
+    " ima_state TEXT"        /* evidence/ima/push.h, JSON */
+    ")",
+
+    /* Logs as they were received, in parts, so that neither engine moves one of 100 MiB at once. */
+    "CREATE TABLE evidence_logs ("
+    " agent_id TEXT NOT NULL,"
+    " attestation_index BIGINT NOT NULL,"
+    " kind TEXT NOT NULL," /* ima_log, uefi_log */
+    " part BIGINT NOT NULL,"
+    " content BYTEA NOT NULL,"
+    " PRIMARY KEY (agent_id, attestation_index, kind, part),"
+    " FOREIGN KEY (agent_id, attestation_index)"
+    " REFERENCES attestations (agent_id, attestation_index) ON DELETE CASCADE"
+    ")",
 
     /* At most one token for each agent; only its hash. */
     "CREATE TABLE sessions ("

@@ -14,13 +14,7 @@
 static const struct {
     const char *section, *name, *why;
 } later[] = {
-    {NULL, "ignore_tomtou_errors", "IMA lists are not judged"},
-    {NULL, "require_allow_list_signatures", "runtime policies are not accepted"},
-    {NULL, "measured_boot_policy_name", "measured boot logs are not judged"},
-    {NULL, "measured_boot_evaluate", "measured boot logs are not judged"},
     {NULL, "public_verify_endpoints", "the verification endpoints are not served"},
-    {NULL, "severity_labels", "notifications are not sent"},
-    {NULL, "severity_policy", "notifications are not sent"},
     {NULL, "exponential_backoff", "notifications are not sent"},
     {NULL, "retry_interval", "notifications are not sent"},
     {NULL, "max_retries", "notifications are not sent"},
@@ -43,6 +37,32 @@ static Timestamp seconds_of(const Config *config, const char *name)
 static unsigned number_of(const Config *config, const char *name)
 {
     return (unsigned)config_int(config, NULL, name);
+}
+
+/* Decision D42: ima_violations, and where only upstream's option is set, what that one does. */
+static ImaViolations violations_of(const Config *config)
+{
+    if (!config_is_set(config, NULL, "ima_violations") &&
+        config_is_set(config, NULL, "ignore_tomtou_errors"))
+        return config_bool(config, NULL, "ignore_tomtou_errors") ? IMA_VIOLATIONS_FAIL
+                                                                 : IMA_VIOLATIONS_IGNORE;
+    const char *word = config_text(config, NULL, "ima_violations");
+    return g_str_equal(word, "ignore") ? IMA_VIOLATIONS_IGNORE
+           : g_str_equal(word, "fail") ? IMA_VIOLATIONS_FAIL
+                                       : IMA_VIOLATIONS_PATH;
+}
+
+static uint32_t pcrs_of(const Config *config)
+{
+    uint32_t pcrs = 0;
+    for (const char *const *word = config_list(config, NULL, "measured_boot_pcrs"); *word; word++)
+        pcrs |= UINT32_C(1) << g_ascii_strtoull(*word, NULL, 10);
+    return pcrs;
+}
+
+static bool is_word(const Config *config, const char *option, const char *word)
+{
+    return g_str_equal(config_text(config, NULL, option), word);
 }
 
 void verifier_settings_read(const Config *config, VerifierSettings *out)
@@ -68,14 +88,51 @@ void verifier_settings_read(const Config *config, VerifierSettings *out)
         .attestation_history_max = number_of(config, "attestation_history_max"),
         .attestation_history_days = number_of(config, "attestation_history_days"),
         .pending_notice = seconds_of(config, "pending_notice"),
+        .ima_violations = violations_of(config),
+        .ima_reverify = config_bool(config, NULL, "ima_reverify_on_policy_change"),
+        .boot_evaluate =
+            boot_evaluate_from_name(config_text(config, NULL, "measured_boot_evaluate")),
+        .boot_pcrs = pcrs_of(config),
+        .boot_max_log_size = (size_t)config_int(config, NULL, "measured_boot_max_log_size"),
+        .boot_max_events = (size_t)config_int(config, NULL, "measured_boot_max_events"),
         .public_verify_endpoints = config_bool(config, NULL, "public_verify_endpoints"),
     };
+    /* Their words were checked with the options. */
+    boot_rules_from_name(config_text(config, NULL, "measured_boot_policy_name"), &out->boot_rules);
+    boot_profile_from_name(config_text(config, NULL, "measured_boot_profile"), &out->boot_profile);
     if (out->verification_timeout == 0)
         out->verification_timeout = DEFAULT_VERIFICATION_SECONDS * TIMESTAMP_SECOND;
 }
 
+static void report_violations(const Config *config)
+{
+    if (config_is_set(config, NULL, "ima_violations") ||
+        !config_is_set(config, NULL, "ignore_tomtou_errors"))
+        return;
+    bool fail = config_bool(config, NULL, "ignore_tomtou_errors");
+    log_warning("Option ignore_tomtou_errors = %s (%s) does the reverse of its name: violations in"
+                " IMA lists %s. Set ima_violations = path, ignore or fail instead",
+                fail ? "True" : "False", config_source(config, NULL, "ignore_tomtou_errors"),
+                fail ? "fail an attestation" : "are passed over, whatever the file");
+}
+
+/* What the operator gives up, said at every start (decisions D58, D59). */
+static void report_boot(const Config *config)
+{
+    if (is_word(config, "measured_boot_profile", "upstream"))
+        log_warning("Option measured_boot_profile = upstream: the data of boot events is believed"
+                    " without a look at their digests, digests of banks that are not quoted count,"
+                    " and events may stand in any number and order");
+    if (is_word(config, "measured_boot_policy_name", "accept-all"))
+        log_info(
+            "Option measured_boot_policy_name = accept-all: boot logs must fit the quoted PCRs,"
+            " but no reference state is judged");
+}
+
 void verifier_settings_report(const Config *config)
 {
+    report_violations(config);
+    report_boot(config);
     const char *mode = config_text(config, NULL, "mode");
     if (!mode || *mode == '\0')
         log_info("Option mode is not set: this verifier serves push mode, the only one it has");
@@ -99,4 +156,10 @@ gint64 verifier_period_seconds(const VerifierSettings *settings)
 Timestamp verifier_liveness_limit(const VerifierSettings *settings)
 {
     return 5 * settings->quote_interval;
+}
+
+uint32_t verifier_boot_pcrs(const VerifierSettings *settings)
+{
+    bool own_set = settings->boot_rules == BOOT_RULES_EXAMPLE;
+    return settings->boot_pcrs != 0 && !own_set ? settings->boot_pcrs : BOOT_PCRS;
 }

@@ -6,6 +6,8 @@
 
 #include "base/timestamp.h"
 #include "config/config.h"
+#include "evidence/ima/rules.h"
+#include "evidence/uefi/boot_check.h"
 
 typedef struct {
     const char *uuid; /* id stored with each agent */
@@ -24,6 +26,13 @@ typedef struct {
     unsigned attestation_history_max, attestation_history_days;
     Timestamp pending_notice; /* 0 = off */
     bool public_verify_endpoints;
+    ImaViolations ima_violations;
+    bool ima_reverify; /* after a change of the runtime policy (decision D47) */
+    BootRules boot_rules;
+    BootProfile boot_profile;
+    BootEvaluate boot_evaluate;
+    uint32_t boot_pcrs; /* compared by accept-all and hardware; 0 = the usual ones */
+    size_t boot_max_log_size, boot_max_events;
 } VerifierSettings;
 
 extern const ConfigSchema verifier_schema;
@@ -39,3 +48,5 @@ void verifier_settings_report(const Config *config);
 gint64 verifier_period_seconds(const VerifierSettings *settings);
 /* Liveness limit: 5 x quote_interval, microseconds (decision D64). */
 Timestamp verifier_liveness_limit(const VerifierSettings *settings);
+/* Bits of the PCRs that a boot log must explain, and that are quoted with it (decision D60). */
+uint32_t verifier_boot_pcrs(const VerifierSettings *settings);

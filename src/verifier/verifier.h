@@ -6,6 +6,7 @@
 #pragma once
 
 #include "http/server.h"
+#include "policy/severity.h"
 #include "store/database.h"
 #include "verifier/settings.h"
 
@@ -13,11 +14,14 @@ typedef struct ServerKeys ServerKeys;       /* verifier/server_keys.h */
 typedef struct SessionLimits SessionLimits; /* verifier/session_limits.h */
 typedef struct AppraisalPool AppraisalPool; /* verifier/appraisal_pool.h */
 typedef struct Liveness Liveness;           /* verifier/liveness.h */
+typedef struct PolicyRules PolicyRules;     /* verifier/posted_policy.h */
 
 typedef struct {
     const Config *config;
     VerifierSettings settings;
     Database *database;
+    PolicyRules *policy_rules;
+    SeverityPolicy *severities;
     ServerKeys *keys;
     SessionLimits *limits;
     AppraisalPool *appraisals;

@@ -12,7 +12,7 @@
 static AppraisalResult *run_job(Machine *machine, gint64 index)
 {
     g_autoptr(AppraisalJob) job = machine_job(machine, AGENT, index);
-    return appraisal_job_run(job, false, appraise);
+    return appraisal_job_run(job, &machine->verifier.settings, machine->references, appraise);
 }
 
 static void apply(Machine *machine, AppraisalResult *result)
@@ -186,7 +186,8 @@ static void a_verdict_that_is_refused_harms_no_other(void **state)
         machine_enrol(machine, agent_id, GOOD, now);
         machine_store_evidence(machine, agent_id, &evidence);
         g_autoptr(AppraisalJob) job = machine_job(machine, agent_id, 0);
-        g_ptr_array_add(results, appraisal_job_run(job, false, appraise));
+        g_ptr_array_add(results, appraisal_job_run(job, &machine->verifier.settings,
+                                                   machine->references, appraise));
     }
     machine_run(machine, "CREATE UNIQUE INDEX one ON agents (attestation_count)"
                          " WHERE attestation_count = 1");

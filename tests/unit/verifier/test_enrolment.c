@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "verifier/enrolment.h"
+#include "verifier/posted_policy.h"
 
 /* verifier-push-api, appendix A. */
 #define AK                                                                                         \
@@ -22,6 +23,22 @@
 #define AK_NAME "000b0a98e842f53b2baf7e2d7011ed572844de02d904e20a881a3aa36aab67fc5e57"
 
 static const VerifierSettings settings = {.uuid = "default", .ip = "192.0.2.1", .port = 8881};
+
+static AgentRecord *enrol(Json *posted, GError **error)
+{
+    g_autoptr(PolicyRules) rules = policy_rules_new(BOOT_RULES_EXAMPLE, false);
+    g_auto(PolicyChoices) choices = {0};
+    return enrolment_read(posted, "a1", &settings, rules, &choices, error);
+}
+
+static bool update(Json *members, AgentRecord *record, PolicyChoices *choices, bool *reference,
+                   GError **error)
+{
+    g_autoptr(PolicyRules) rules = policy_rules_new(BOOT_RULES_EXAMPLE, false);
+    policy_choices_clear(choices);
+    *choices = (PolicyChoices){0};
+    return enrolment_update(members, record, rules, choices, reference, error);
+}
 
 static Json *members(void)
 {
@@ -50,7 +67,7 @@ static void a_tenants_post_becomes_a_record(void **state)
 {
     g_autoptr(Json) posted = members();
     g_autoptr(GError) error = NULL;
-    g_autoptr(AgentRecord) record = enrolment_read(posted, "a1", &settings, &error);
+    g_autoptr(AgentRecord) record = enrol(posted, &error);
     assert_non_null(record);
     assert_string_equal(record->agent_id, "a1");
     assert_string_equal(record->verifier_id, "default");
@@ -71,7 +88,7 @@ static void absent_addresses_are_the_verifiers(void **state)
     g_autoptr(Json) posted = members();
     json_object_object_del(posted, "verifier_ip");
     json_add_null(posted, "verifier_port");
-    g_autoptr(AgentRecord) record = enrolment_read(posted, "a1", &settings, NULL);
+    g_autoptr(AgentRecord) record = enrol(posted, NULL);
     assert_string_equal(record->verifier_ip, "192.0.2.1");
     assert_int_equal(record->verifier_port, 8881);
 }
@@ -87,9 +104,13 @@ static void an_error_names_its_member(void **state)
         {"accept_tpm_signing_algs", "\"rsassa\""},
         {"accept_tpm_encryption_algs", "{}"},
         {"runtime_policy", "\"e30\""},
-        {"runtime_policy_name", "\"fleet\""},
+        {"runtime_policy", "\"e30=\""},
+        {"runtime_policy", "7"},
+        {"runtime_policy_name", "\"a/b\""},
         {"mb_policy", "{\"keys\":[]}"},
-        {"mb_policy_name", "\"boot\""},
+        {"mb_policy", "\"{\""},
+        {"mb_policy_name", "7"},
+        {"ima_sign_verification_keys", "\"{}\""},
         {"metadata", "7"},
         {"verifier_port", "0"},
     };
@@ -99,7 +120,7 @@ static void an_error_names_its_member(void **state)
         g_autoptr(Json) change = object(text);
         json_add(posted, rows[i].member, json_object_get(json_member(change, rows[i].member)));
         g_autoptr(GError) error = NULL;
-        assert_null(enrolment_read(posted, "a1", &settings, &error));
+        assert_null(enrol(posted, &error));
         g_autofree char *member = enrolment_error_member(error);
         assert_string_equal(member, rows[i].member);
     }
@@ -108,11 +129,12 @@ static void an_error_names_its_member(void **state)
 static void an_update_changes_what_is_given(void **state)
 {
     g_autoptr(Json) posted = members();
-    g_autoptr(AgentRecord) record = enrolment_read(posted, "a1", &settings, NULL);
+    g_autoptr(AgentRecord) record = enrol(posted, NULL);
     record->consecutive_failures = 3;
     bool reference = true;
+    g_auto(PolicyChoices) choices = {0};
     g_autoptr(Json) metadata = object("{\"metadata\": {\"rack\": 7}}");
-    assert_true(enrolment_update(metadata, record, &reference, NULL));
+    assert_true(update(metadata, record, &choices, &reference, NULL));
     assert_false(reference);
     assert_string_equal(record->meta_data, "{\"rack\": 7}");
     assert_string_equal(record->verifier_ip, "10.1.0.5");
@@ -121,16 +143,19 @@ static void an_update_changes_what_is_given(void **state)
     assert_string_equal(record->tpm_policy, "{\"mask\": \"0x400\"}");
 
     g_autoptr(Json) lists = object("{\"accept_tpm_hash_algs\": [\"sha384\"], \"mtls_cert\": null}");
-    assert_true(enrolment_update(lists, record, &reference, NULL));
+    assert_true(update(lists, record, &choices, &reference, NULL));
     assert_true(reference);
     assert_string_equal(record->accept_hashes, "[\"sha384\"]");
     assert_null(record->mtls_cert);
     assert_int_equal(record->consecutive_failures, 3);
 
-    g_autoptr(GError) error = NULL;
+    assert_false(choices.runtime.given || choices.boot.given);
+
     g_autoptr(Json) policy = object("{\"runtime_policy_name\": \"fleet\"}");
-    assert_false(enrolment_update(policy, record, &reference, &error));
-    assert_true(g_str_has_prefix(error->message, "runtime_policy_name: "));
+    assert_true(update(policy, record, &choices, &reference, NULL));
+    assert_true(reference && choices.runtime.given && !choices.boot.given);
+    assert_string_equal(choices.runtime.name, "fleet");
+    assert_null(choices.runtime.posted);
 }
 
 static void status_words(void **state)

@@ -26,8 +26,7 @@ static char *blob_text(void)
 }
 
 /* Replaces @BLOB@ and reads; *pointer of the first error, or NULL. */
-static bool read_text(const char *text, uint16_t hash, uint32_t pcrs, QuoteEvidence *out,
-                      char **pointer)
+static bool read_text(const char *text, uint16_t hash, uint32_t pcrs, Evidence *out, char **pointer)
 {
     g_autofree char *blob = blob_text();
     g_auto(GStrv) parts = g_strsplit(text, "@BLOB@", -1);
@@ -35,7 +34,9 @@ static bool read_text(const char *text, uint16_t hash, uint32_t pcrs, QuoteEvide
     g_autoptr(Json) attributes = json_parse(bytes_of_text(filled), NULL);
     assert_non_null(attributes);
     g_autoptr(GPtrArray) errors = api_errors_new();
-    bool ok = quote_evidence_read(attributes, hash, pcrs, out, errors);
+    const AskedLogs none = {0};
+    AskedEvidence asked = {hash, pcrs, &none};
+    bool ok = evidence_read(attributes, &asked, out, errors);
     assert_int_equal(ok, errors->len == 0);
     *pointer = NULL;
     if (!ok)
@@ -48,7 +49,7 @@ static bool read_text(const char *text, uint16_t hash, uint32_t pcrs, QuoteEvide
 
 static void whole_evidence_is_taken(void **state)
 {
-    g_auto(QuoteEvidence) evidence;
+    g_auto(Evidence) evidence;
     g_autofree char *pointer = NULL;
     assert_true(read_text(WITH("{\"message\": \"AQID\", \"signature\": \"0x0405\","
                                " \"subject_data\": \"@BLOB@\", \"extra\": 1}"),
@@ -85,7 +86,7 @@ static void wrong_evidence_is_refused_at_its_place(void **state)
          "/data/attributes/evidence_collected/0/data/subject_data"},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_auto(QuoteEvidence) evidence;
+        g_auto(Evidence) evidence;
         g_autofree char *pointer = NULL;
         assert_false(read_text(rows[i].text, TPM_ALG_SHA256, PCR15, &evidence, &pointer));
         assert_string_equal(pointer, rows[i].pointer);
@@ -102,7 +103,7 @@ static void requested_pcrs_must_be_there(void **state)
         uint32_t pcrs;
     } rows[] = {{TPM_ALG_SHA256, 1}, {TPM_ALG_SHA256, PCR15 | 1}, {TPM_ALG_SHA384, PCR15}};
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_auto(QuoteEvidence) evidence;
+        g_auto(Evidence) evidence;
         g_autofree char *pointer = NULL;
         assert_false(read_text(text, rows[i].hash, rows[i].pcrs, &evidence, &pointer));
         assert_string_equal(pointer, "/data/attributes/evidence_collected/0/data/subject_data");
@@ -114,8 +115,10 @@ static void several_problems_come_together(void **state)
     g_autoptr(Json) attributes =
         json_parse(bytes_of_text(WITH("{\"message\": 1, \"subject_data\": \"AQID\"}")), NULL);
     g_autoptr(GPtrArray) errors = api_errors_new();
-    g_auto(QuoteEvidence) evidence;
-    assert_false(quote_evidence_read(attributes, TPM_ALG_SHA256, PCR15, &evidence, errors));
+    g_auto(Evidence) evidence;
+    const AskedLogs none = {0};
+    AskedEvidence asked = {TPM_ALG_SHA256, PCR15, &none};
+    assert_false(evidence_read(attributes, &asked, &evidence, errors));
     assert_int_equal(errors->len, 3);
 }
 

@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runtime policies and IMA measurement lists at a real verifier: stored policies, enrolment with them,
+growing lists, failures and their explanation, reboots, and what survives a restart (ima 7-12,
+tenant-and-management-api 4.3, 6; decisions D39-D56, D69, D74, D81, D83)."""
+import base64
+import json
+
+import pytest
+
+from lib.deployment import Deployment
+from lib.logging_agent import LoggingAgent, encoded, runtime_policy
+from lib.program import wait_until
+from lib.push_agent import enrolment
+
+FAST = {"KEYLIME_VERIFIER_QUOTE_INTERVAL": "0.5",
+        "KEYLIME_VERIFIER_AUTO_RECOVER_ATTESTATION_FAILURES": "True",
+        "KEYLIME_VERIFIER_SESSION_CREATE_RATE_LIMIT_PER_IP": "100000"}
+EMPTY = runtime_policy({}, generator=1)
+
+
+class Site:
+    """A deployment with a running verifier and its administrator."""
+
+    def __init__(self, directory, env=None):
+        self.deployment = Deployment(directory)
+        self.env = {**FAST, **(env or {})}
+        self.verifier = self.deployment.start_verifier(self.env)
+        self.admin = self.deployment.admin()
+
+    def restart(self, env=None, crash=False):
+        if crash:
+            self.verifier.kill()
+        else:
+            assert self.verifier.stop() == 0
+        self.env.update(env or {})
+        self.verifier = self.deployment.start_verifier(self.env)
+
+    def call(self, method, path, body=None):
+        return self.admin.request(method, self.deployment.verifier_url + path, json=body, timeout=60)
+
+    def store(self, name, policy, method="POST", **members):
+        return self.call(method, f"/v2.6/allowlists/{name}",
+                         {"runtime_policy": encoded(policy), **members})
+
+    def machine(self, **members):
+        return LoggingAgent(self.deployment.verifier_url,
+                            self.deployment.certificates / "cacert.crt", **members)
+
+    def enrol(self, machine, policy=None, **members):
+        if policy is not None:
+            members["runtime_policy"] = encoded(policy)
+        machine.enrol(self.admin, **members)
+        machine.authenticate()
+        return machine
+
+    def verdict(self, machine, seconds=20):
+        def decided():
+            attributes = machine.latest(self.admin)["attributes"]
+            return attributes if attributes["stage"] == "verification_complete" else None
+        return wait_until(decided, seconds, "the verdict")
+
+    def cycle(self, machine):
+        machine.attest()
+        return self.verdict(machine)
+
+    def passes(self, machine):
+        attributes = self.cycle(machine)
+        assert attributes["evaluation"] == "pass", attributes["failures"]
+        return attributes
+
+    def fails(self, machine, *events):
+        attributes = self.cycle(machine)
+        assert attributes["evaluation"] == "fail", attributes
+        assert [each["event_id"] for each in attributes["failures"]] == list(events), attributes
+        return attributes
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    site = Site(tmp_path_factory.mktemp("runtime"))
+    yield site
+    site.deployment.stop()
+
+
+def ima_item(attributes):
+    return next(each for each in attributes["evidence"] if each["evidence_type"] == "ima_log")
+
+
+# --- stored policies ------------------------------------------------------------------------------------
+
+
+def test_a_policy_is_created_read_replaced_listed_and_deleted(site):
+    text = json.dumps(runtime_policy({"/bin/sh": ["0" * 64]}), indent=1)
+    assert site.store("life", text).status_code == 201
+    shown = site.call("GET", "/v2.6/allowlists/life").json()
+    assert shown["results"] == {"name": "life", "tmp_policy": None, "runtime_policy": text}
+    assert "life" in site.call("GET", "/v2.6/allowlists/").json()["results"]["runtimepolicy names"]
+    again = site.store("life", text)
+    assert again.status_code == 409
+    assert again.json()["status"] == "Runtime policy with name life already exists"
+    other = json.dumps(EMPTY)
+    assert site.store("life", other, "PUT").status_code == 201
+    assert site.call("GET", "/v2.6/allowlists/life").json()["results"]["runtime_policy"] == other
+    deleted = site.call("DELETE", "/v2.6/allowlists/life")
+    assert deleted.status_code == 204 and deleted.content == b""
+    for method in ("GET", "DELETE"):
+        answer = site.call(method, "/v2.6/allowlists/life")
+        assert answer.status_code == 404
+        assert answer.json()["status"] == "Runtime policy life not found"
+    unknown = site.store("life", other, "PUT")
+    assert unknown.status_code == 404 and "use POST to create" in unknown.json()["status"]
+
+
+def test_version_3_has_the_same_policies(site):
+    document = {"data": {"type": "ima_policy", "id": "three",
+                         "attributes": {"runtime_policy": encoded(EMPTY)}}}
+    created = site.call("POST", "/v3.0/policies/ima", document)
+    assert created.status_code == 201, created.text
+    assert created.headers["Location"] == "/v3.0/policies/ima/three"
+    shown = site.call("GET", "/v3.0/policies/ima/three").json()["data"]
+    assert shown["attributes"]["runtime_policy"] == json.dumps(EMPTY)
+    assert site.call("GET", "/v2.6/allowlists/three").status_code == 200
+    assert site.call("POST", "/v3.0/policies/ima", document).status_code == 409
+    assert site.call("PATCH", "/v3.0/policies/ima/three", document).status_code == 200
+    ids = [each["id"] for each in site.call("GET", "/v3.0/policies/ima").json()["data"]]
+    assert "three" in ids
+    for body, code in (({"data": {"type": "x", "attributes": {}}}, 409), ({}, 400),
+                       ({"data": {"type": "ima_policy", "id": "n", "attributes": {}}}, 400),
+                       ({"data": {"type": "ima_policy", "id": "n", "attributes": {
+                           "runtime_policy": encoded({})}}}, 400)):
+        answer = site.call("POST", "/v3.0/policies/ima", body)
+        assert answer.status_code == code and answer.json()["errors"][0]["detail"], answer.text
+    assert site.call("DELETE", "/v3.0/policies/ima/three").status_code == 204
+    for method in ("GET", "DELETE"):
+        assert site.call(method, "/v3.0/policies/ima/three").status_code == 404
+    assert site.call("PATCH", "/v3.0/policies/ima/three", document).status_code == 404
+
+
+@pytest.mark.parametrize("policy,words", [
+    ("{", "JSON"), ("[]", "JSON"), (b"\xff{}", "UTF-8"), ({}, "meta"),
+    ({**EMPTY, "release": -1}, "release"), ({**EMPTY, "excludes": ["a", "("]}, "excludes[1]"),
+    ({**EMPTY, "digests": {"/bin/sh": ["xy"]}}, "/bin/sh"),
+    ({**EMPTY, "ima": {"ignored_keyrings": [], "log_hash_alg": "md5"}}, "log_hash_alg")])
+def test_a_broken_policy_is_refused_with_its_member(site, policy, words):
+    answer = site.store("broken", policy)
+    assert answer.status_code == 400, answer.text
+    assert words in answer.json()["status"], answer.text
+    assert site.call("GET", "/v2.6/allowlists/broken").status_code == 404
+
+
+def test_a_request_without_a_policy_is_refused(site):
+    for body in ({}, {"runtime_policy": None}, {"runtime_policy": ""}, {"runtime_policy": 7},
+                 {"runtime_policy": "*"}, {"runtime_policy": encoded(EMPTY), "runtime_policy_key": "*"}):
+        answer = site.call("POST", "/v2.6/allowlists/none", body)
+        assert answer.status_code == 400 and "runtime_policy" in answer.json()["status"], answer.text
+
+
+# --- enrolment ------------------------------------------------------------------------------------------
+
+
+def test_a_policy_in_use_stays_and_its_users_are_named(site):
+    site.store("used", EMPTY)
+    machines = [site.enrol(site.machine(), runtime_policy_name="used") for _ in range(2)]
+    answer = site.call("DELETE", "/v2.6/allowlists/used")
+    assert answer.status_code == 409
+    assert all(each.id in answer.json()["status"] for each in machines), answer.text
+    assert answer.json()["status"].startswith("Can't delete allowlist as it's currently in use by")
+    for machine in machines:
+        assert site.call("DELETE", f"/v2.6/agents/{machine.id}").status_code == 200
+    assert site.call("DELETE", "/v2.6/allowlists/used").status_code == 204
+
+
+def test_an_enrolment_stores_its_policy_under_the_agents_id(site):
+    machine = site.enrol(site.machine(), EMPTY)
+    path = f"/v2.6/allowlists/{machine.id}"
+    assert site.call("GET", path).json()["results"]["runtime_policy"] == json.dumps(EMPTY)
+    assert machine.record(site.admin)["has_runtime_policy"] == 0, "nothing in it to judge"
+    assert site.call("DELETE", f"/v2.6/agents/{machine.id}").status_code == 200
+    assert site.call("GET", path).status_code == 404
+
+
+def test_names_and_policies_of_an_enrolment(site):
+    site.store("taken", EMPTY)
+    machine = site.machine()
+
+    def enrol(**members):
+        return site.call("POST", f"/v2.6/agents/{machine.id}", enrolment(machine.ak, **members))
+
+    taken = enrol(runtime_policy=encoded(EMPTY), runtime_policy_name="taken")
+    assert taken.status_code == 409
+    assert taken.json()["status"].startswith("IMA policy with name taken already exists.")
+    unknown = enrol(runtime_policy_name="nope")
+    assert unknown.status_code == 404
+    assert unknown.json()["status"] == "Could not find IMA policy with name nope!"
+    # A refused enrolment leaves nothing behind.
+    refused = enrol(runtime_policy=encoded(EMPTY), runtime_policy_name="fresh", mb_policy="{")
+    assert refused.status_code == 400
+    conflict = enrol(runtime_policy=encoded(runtime_policy({"/a": ["0" * 64]})),
+                         runtime_policy_name="fresh", tpm_policy='{"10": ["%s"]}' % ("0" * 64))
+    assert conflict.status_code == 400 and "PCR 10" in conflict.json()["status"], conflict.text
+    assert site.call("GET", "/v2.6/allowlists/fresh").status_code == 404
+    assert enrol(runtime_policy=encoded(EMPTY), runtime_policy_name="fresh").status_code == 200
+    assert site.call("GET", "/v2.6/allowlists/fresh").status_code == 200
+    # Another agent's own policy is not replaced.
+    other = site.machine()
+    named = {"runtime_policy_name": machine.id}
+    site.store(machine.id, EMPTY)
+    other.enrol(site.admin, **named)
+    patched = site.call("PATCH", f"/v3.0/agents/{machine.id}", {"data": {
+        "type": "agent", "attributes": {"runtime_policy": encoded(EMPTY)}}})
+    assert patched.status_code == 409, patched.text
+
+
+# --- lists ----------------------------------------------------------------------------------------------
+
+
+def test_a_growing_list_is_sent_once(site):
+    machine = site.machine()
+    machine.run("/bin/sh", "/bin/ls")
+    allowed = machine.policy()
+    for path in ("/usr/bin/a", "/usr/bin/b"):
+        later = LoggingAgent(None, None)
+        allowed["digests"][path] = later.run(path)
+    site.enrol(machine, allowed)
+    assert machine.record(site.admin)["has_runtime_policy"] == 1
+    created = machine.create()
+    requested = machine.requested(created)
+    assert [each["evidence_type"] for each in requested] == ["tpm_quote", "ima_log"]
+    assert requested[1]["chosen_parameters"] == {"starting_offset": 0, "format": "text/plain"}
+    assert 10 in requested[0]["chosen_parameters"]["selected_subjects"]["sha256"]
+    first = site.passes(machine)
+    item = ima_item(first)
+    assert item["chosen_parameters"]["starting_offset"] == 0
+    assert item["data"] == {"entry_count": 3, "entries": None, "certified_entry_count": 3}
+    machine.run("/usr/bin/a")
+    assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 3
+    assert ima_item(site.passes(machine))["data"]["entry_count"] == 0
+    machine.run("/usr/bin/b")
+    assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 4
+    assert machine.status(site.admin) == "PASS"
+
+
+def test_an_unknown_file_fails_and_says_why(site):
+    machine = site.machine()
+    machine.run("/bin/sh")
+    site.enrol(machine, machine.policy())
+    site.passes(machine)
+    machine.run("/tmp/rootkit")
+    machine.list.add("/bin/sh", content=b"changed")
+    attributes = site.fails(machine, "ima.validation.ima-ng.not_in_allowlist",
+                            "ima.validation.ima-ng.runtime_policy_hash")
+    assert attributes["failure_reason"] == "policy_violation"
+    unknown, changed = (each["context"] for each in attributes["failures"])
+    assert unknown["entry"] == 3 and unknown["path"] == "/tmp/rootkit"
+    assert changed["entry"] == 4 and changed["path"] == "/bin/sh"
+    assert len(changed["expected"]) == 1 and changed["got"] not in changed["expected"]
+    assert attributes["failures"][0]["severity_label"] == "emergency"
+    assert "/tmp/rootkit" in ima_item(attributes)["data"]["entries"], "kept for the operator"
+    record = machine.record(site.admin)
+    assert record["attestation_status"] == "FAIL" and record["severity_level"] == 6
+    assert record["last_event_id"] == "ima.validation.ima-ng.not_in_allowlist"
+    # It is asked for again, and fails again.
+    again = site.fails(machine, "ima.validation.ima-ng.not_in_allowlist",
+                       "ima.validation.ima-ng.runtime_policy_hash")
+    assert ima_item(again)["chosen_parameters"]["starting_offset"] == 2
+    site.verifier.wait_for_line("/tmp/rootkit")
+
+
+def test_an_updated_policy_counts_for_the_next_attestation(site):
+    machine = site.machine()
+    machine.run("/bin/sh", "/bin/new")
+    site.store("changing", machine.policy("/bin/sh"))
+    site.enrol(machine, runtime_policy_name="changing")
+    site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+    assert site.store("changing", machine.policy(), "PUT").status_code == 201
+    site.passes(machine)
+    assert machine.status(site.admin) == "PASS"
+    # A digest that is withdrawn is found among entries that were certified before.
+    assert site.store("changing", machine.policy("/bin/sh"), "PUT").status_code == 201
+    attributes = site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+    assert ima_item(attributes)["chosen_parameters"]["starting_offset"] == 0
+
+
+def test_a_reboot_begins_anew(site):
+    machine = site.machine()
+    machine.run("/bin/sh")
+    site.enrol(machine, machine.policy())
+    site.passes(machine)
+    machine.boot()
+    machine.run("/bin/sh")
+    assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 0
+    # The clock does not tell of the reboot: the list is asked for from the wrong place, once.
+    boot_time = machine.boot_time
+    machine.boot()
+    machine.boot_time = boot_time
+    machine.run("/bin/sh")
+    attributes = site.fails(machine, "ima.log_restart_required")
+    assert attributes["failure_reason"] == "broken_evidence_chain"
+    assert machine.status(site.admin) == "PASS", "no failure of the machine"
+    assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 0
+
+
+def test_a_list_that_was_tampered_with_does_not_reach_the_quote(site):
+    machine = site.machine()
+    machine.run("/bin/sh", "/bin/ls")
+    site.enrol(machine, machine.policy())
+    created = machine.create()
+    document = machine.answer_document(created)
+    data = document["data"]["attributes"]["evidence_collected"][1]["data"]
+    lines = data["entries"].splitlines(keepends=True)
+    data["entries"] = "".join([lines[0], lines[2], lines[1]])
+    assert machine.submit_document(created.headers["Location"], document).status_code == 202
+    attributes = site.verdict(machine)
+    assert [each["event_id"] for each in attributes["failures"]] == ["ima.pcr_mismatch"]
+    assert attributes["failure_reason"] == "broken_evidence_chain"
+    site.passes(machine)
+
+
+def test_names_that_are_no_utf8(site):
+    machine = site.machine()
+    machine.list.add(b"/tmp/\xff\xfe")
+    site.enrol(machine, machine.policy("boot_aggregate"))
+    attributes = site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+    context = attributes["failures"][0]["context"]
+    assert context["path"] == "/tmp/\\xff\\xfe"
+    assert "/tmp/\\xff\\xfe" in ima_item(attributes)["data"]["entries"]
+
+
+# --- refusals before the 202 ----------------------------------------------------------------------------
+
+
+def changed_log(machine, change):
+    document = machine.capabilities_document()
+    item = document["data"]["attributes"]["evidence_supported"][2]
+    change(document["data"]["attributes"], item)
+    return document
+
+
+@pytest.mark.parametrize("change,pointer", [
+    (lambda top, item: item["capabilities"].pop("entry_count"), "capabilities/entry_count"),
+    (lambda top, item: item["capabilities"].update(entry_count=0), "chosen_parameters/starting_offset"),
+    (lambda top, item: item["capabilities"].update(entry_count=-1), "capabilities/entry_count"),
+    (lambda top, item: item["capabilities"].pop("formats"), "capabilities/formats"),
+    (lambda top, item: item["capabilities"].update(formats=["text/html"]), "evidence_supported"),
+    (lambda top, item: item["capabilities"].update(supports_partial_access=False), "evidence_supported"),
+    (lambda top, item: top["evidence_supported"].remove(item), "evidence_supported"),
+    (lambda top, item: top.pop("system_info"), "system_info/boot_time")])
+def test_capabilities_that_do_not_do(site, change, pointer):
+    machine = site.machine()
+    site.enrol(machine, machine.policy())
+    answer = machine.create(changed_log(machine, change))
+    assert answer.status_code == 422, answer.text
+    pointers = [each["source"]["pointer"] for each in answer.json()["errors"]]
+    assert any(each.endswith(pointer) for each in pointers), pointers
+    site.passes(machine)
+
+
+def test_a_shorter_list_than_certified_is_refused(site):
+    machine = site.machine()
+    machine.run("/bin/sh")
+    site.enrol(machine, machine.policy())
+    site.passes(machine)
+    answer = machine.create(changed_log(
+        machine, lambda top, item: item["capabilities"].update(entry_count=1)))
+    assert answer.status_code == 422 and "'2'" in answer.json()["errors"][0]["detail"], answer.text
+
+
+@pytest.mark.parametrize("change", [
+    lambda items: items[1]["data"].update(entries=items[1]["data"]["entries"][:-1]),
+    lambda items: items[1]["data"].update(entries=""), lambda items: items[1]["data"].pop("entries"),
+    lambda items: items[1]["data"].update(entries=[]), lambda items: items[1].pop("data"),
+    lambda items: items[1]["data"].update(entries_raw="*"),
+    lambda items: items[1]["data"].update(entries_raw=base64.b64encode(b"10 x\n").decode()),
+    lambda items: items.reverse(), lambda items: items.pop()])
+def test_evidence_that_is_not_what_was_asked_for(site, change):
+    machine = site.machine()
+    machine.run("/bin/sh")
+    site.enrol(machine, machine.policy())
+    created = machine.create()
+    document = machine.answer_document(created)
+    change(document["data"]["attributes"]["evidence_collected"])
+    answer = machine.submit_document(created.headers["Location"], document)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["source"]["pointer"].startswith(
+        "/data/attributes/evidence_collected"), answer.text
+    honest = machine.submit_document(created.headers["Location"], machine.answer_document(created))
+    assert honest.status_code == 202, honest.text
+    assert site.verdict(machine)["evaluation"] == "pass"
