@@ -12,15 +12,20 @@ typedef struct {
     size_t offset;
     const char *value; /* NULL = a flag */
     const char *help;
+    bool repeated; /* the member is an array of ARGUMENTS_MAX_KEYS + 1 */
 } ArgumentSpec;
 
 #define TEXT(brief, full, alias, member, value, help)                                              \
     {                                                                                              \
-        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), value, help                        \
+        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), value, help, false                 \
+    }
+#define TEXTS(brief, full, alias, member, value, help)                                             \
+    {                                                                                              \
+        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), value, help, true                  \
     }
 #define FLAG(brief, full, alias, member, help)                                                     \
     {                                                                                              \
-        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), NULL, help                         \
+        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), NULL, help, false                  \
     }
 
 static const ArgumentSpec specs[] = {
@@ -61,8 +66,8 @@ static const ArgumentSpec specs[] = {
     TEXT(NULL, "--allowlist-name", NULL, allowlist_name, "NAME",
          "deprecated: --runtime-policy-name"),
     TEXT(NULL, "--exclude", NULL, exclude, "FILE", "deprecated: part of the runtime policy"),
-    TEXT(NULL, "--signature-verification-key", "--sign_verification_key", signature_key, "FILE",
-         "deprecated: part of the runtime policy"),
+    TEXTS(NULL, "--signature-verification-key", "--sign_verification_key", signature_keys, "FILE",
+          "key that signs files, besides those of the runtime policy; may be repeated"),
     TEXT("-f", "--file", NULL, file, "FILE", "payload; pull model only"),
     TEXT("-k", "--key", NULL, key, "FILE", "payload keys; pull model only"),
     TEXT("-p", "--payload", NULL, payload, "FILE", "encrypted payload; pull model only"),
@@ -118,6 +123,9 @@ static bool store_value(const ArgumentSpec *spec, const char *value, Arguments *
         return true;
     }
     const char **member = G_STRUCT_MEMBER_P(out, spec->offset);
+    for (unsigned i = 0; spec->repeated && *member; i++, member++)
+        if (i + 1 == ARGUMENTS_MAX_KEYS)
+            return usage(error, "%s may be given %d times", spec->full, ARGUMENTS_MAX_KEYS);
     if (*member)
         return usage(error, "%s is given twice", spec->full);
     *member = value;
@@ -168,28 +176,33 @@ static bool check_no_payload(const Arguments *arguments, GError **error)
            (!arguments->verify || usage(error, "--verify: %s", why));
 }
 
-static bool check_no_log_policy(const Arguments *arguments, GError **error)
+static bool is_command(const Arguments *arguments, const char *const *names)
 {
-    static const char runtime[] =
-        "this version judges TPM quotes and TPM policies (--tpm_policy); it "
-        "does not judge IMA lists";
-    static const char boot[] =
-        "this version judges TPM quotes and TPM policies (--tpm_policy); it does "
-        "not judge UEFI event logs";
-    return refuse_given("--runtime-policy", arguments->runtime_policy, runtime, error) &&
-           refuse_given("--runtime-policy-name", arguments->runtime_policy_name, runtime, error) &&
-           refuse_given("--runtime-policy-url", arguments->runtime_policy_url, runtime, error) &&
-           refuse_given("--runtime-policy-checksum", arguments->runtime_policy_checksum, runtime,
-                        error) &&
-           refuse_given("--runtime-policy-sig-key", arguments->runtime_policy_sig_key, runtime,
-                        error) &&
-           refuse_given("--allowlist", arguments->allowlist, runtime, error) &&
-           refuse_given("--allowlist-url", arguments->allowlist_url, runtime, error) &&
-           refuse_given("--allowlist-name", arguments->allowlist_name, runtime, error) &&
-           refuse_given("--exclude", arguments->exclude, runtime, error) &&
-           refuse_given("--signature-verification-key", arguments->signature_key, runtime, error) &&
-           refuse_given("--mb-policy", arguments->mb_policy, boot, error) &&
-           refuse_given("--mb-policy-name", arguments->mb_policy_name, boot, error);
+    return g_strv_contains(names, arguments->command);
+}
+
+/* The sources of a runtime policy exclude each other; what is said about one needs one
+ * (tenant-and-management-api §2.4). */
+static bool check_runtime_policy(const Arguments *arguments, GError **error)
+{
+    static const char *const adding[] = {"addruntimepolicy", "addallowlist", NULL};
+    const char *file = arguments->runtime_policy, *url = arguments->runtime_policy_url;
+    const char *list = arguments->allowlist ? arguments->allowlist : arguments->allowlist_url;
+    if (is_command(arguments, adding) && !file && !url && !list)
+        return usage(error, "--allowlist or --runtime_policy is required to add a runtime policy");
+    if (arguments->exclude && !list)
+        return usage(error, "--exclude needs --allowlist");
+    if (arguments->allowlist && arguments->allowlist_url)
+        return usage(error, "--allowlist and --allowlist-url cannot be given together");
+    if ((file != NULL) + (url != NULL) + (list != NULL) > 1)
+        return usage(error, "--runtime-policy, --runtime-policy-url and --allowlist are different "
+                            "sources: give one of them");
+    if (url && !arguments->runtime_policy_checksum)
+        return usage(error, "--runtime-policy-url needs --runtime-policy-checksum");
+    if (arguments->runtime_policy_checksum && !file && !url)
+        return usage(error, "--runtime-policy-checksum needs a runtime policy");
+    return !arguments->runtime_policy_sig_key || file || url ||
+           usage(error, "--runtime-policy-sig-key needs a runtime policy");
 }
 
 bool arguments_check(const Arguments *arguments, GError **error)
@@ -201,7 +214,7 @@ bool arguments_check(const Arguments *arguments, GError **error)
                      "%s without --push-model asks for the pull model, which this tenant does "
                      "not speak; add --push-model",
                      arguments->command);
-    return check_no_payload(arguments, error) && check_no_log_policy(arguments, error);
+    return check_no_payload(arguments, error) && check_runtime_policy(arguments, error);
 }
 
 void arguments_print_help(FILE *out)
@@ -210,7 +223,8 @@ void arguments_print_help(FILE *out)
                  "Enrol, watch and remove the agents of a Keylime verifier in push mode.\n\n"
                  "commands:\n");
     for (const TenantCommand *command = tenant_commands; command->name; command++)
-        fprintf(out, "  %-12s %s\n", command->name, command->help);
+        if (command->help)
+            fprintf(out, "  %-20s %s\n", command->name, command->help);
     fprintf(out, "\noptions:\n");
     for (size_t i = 0; i < G_N_ELEMENTS(specs); i++) {
         g_autofree char *names = g_strdup_printf(

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Of --signature-verification-key, which may be given again and again. */
+#define ARGUMENTS_MAX_KEYS 64
+
 /* Texts borrow from argv; NULL = not given. */
 typedef struct {
     const char *command;
@@ -28,7 +31,7 @@ typedef struct {
     const char *runtime_policy_sig_key;
     const char *mb_policy, *mb_policy_name;
     const char *allowlist, *allowlist_url, *allowlist_name, *exclude;
-    const char *signature_key;
+    const char *signature_keys[ARGUMENTS_MAX_KEYS + 1]; /* NULL-terminated */
     /* ours */
     bool json, help, version, check_config, example_config;
 } Arguments;

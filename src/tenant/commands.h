@@ -26,7 +26,7 @@ typedef struct {
     const char *name;
     TenantCommandRun run;
     bool about_one_agent; /* uses -u */
-    const char *help;
+    const char *help;     /* NULL: an old name of another command */
 } TenantCommand;
 
 extern const TenantCommand tenant_commands[]; /* ends with name == NULL */
@@ -46,6 +46,18 @@ bool tenant_diagnose(Tenant *tenant, GError **error);
 /* enrolment.c */
 bool tenant_add(Tenant *tenant, GError **error);
 bool tenant_update(Tenant *tenant, GError **error);
+
+/* policy_commands.c */
+bool tenant_add_runtime_policy(Tenant *tenant, GError **error);
+bool tenant_update_runtime_policy(Tenant *tenant, GError **error);
+bool tenant_show_runtime_policy(Tenant *tenant, GError **error);
+bool tenant_list_runtime_policy(Tenant *tenant, GError **error);
+bool tenant_delete_runtime_policy(Tenant *tenant, GError **error);
+bool tenant_add_mb_policy(Tenant *tenant, GError **error);
+bool tenant_update_mb_policy(Tenant *tenant, GError **error);
+bool tenant_show_mb_policy(Tenant *tenant, GError **error);
+bool tenant_list_mb_policy(Tenant *tenant, GError **error);
+bool tenant_delete_mb_policy(Tenant *tenant, GError **error);
 
 /* The registrar's record of the agent (`results`); NULL and *absent_status set (the answer's status
  * text, newly allocated) when it has none; NULL with an error otherwise. */

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "tenant/commands.h"
 #include "tenant/endorsement_check.h"
-#include "tenant/policy_option.h"
+#include "tenant/log_policy_option.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,7 +33,8 @@ static void add_member(Json *request, const char *name, Json *record, const char
 }
 
 /* Every key that an upstream verifier demands, in upstream's order (§2.10). */
-static Json *enrolment_request(Tenant *tenant, Json *record, const char *tpm_policy)
+static Json *enrolment_request(Tenant *tenant, Json *record, const char *tpm_policy,
+                               const LogPolicies *policies)
 {
     const Arguments *arguments = tenant->arguments;
     Json *request = json_object_new_object();
@@ -51,12 +52,7 @@ static Json *enrolment_request(Tenant *tenant, Json *record, const char *tpm_pol
     json_add_text(request, "verifier_ip", server_host(tenant->verifier));
     json_add_text(request, "verifier_port", server_port(tenant->verifier));
     json_add_text(request, "tpm_policy", tpm_policy);
-    json_add_text(request, "runtime_policy", "");
-    json_add_text(request, "runtime_policy_name", "");
-    json_add_text(request, "runtime_policy_key", "");
-    json_add_null(request, "mb_policy");
-    json_add_text(request, "mb_policy_name", "");
-    json_add_text(request, "ima_sign_verification_keys", "");
+    log_policies_add(policies, request);
     json_add_text(request, "metadata", "{}");
     json_add_text(request, "revocation_key", "");
     json_add(request, "accept_tpm_hash_algs", list_option(tenant, "accept_tpm_hash_algs"));
@@ -98,15 +94,16 @@ static Json *prepare(Tenant *tenant, char **words, GError **error)
         }
         return NULL;
     }
-    g_autofree char *mask = NULL;
-    g_autofree char *policy = policy_option_read(tenant->arguments->tpm_policy, &mask, error);
+    g_auto(LogPolicies) policies;
+    if (!log_policies_read(tenant, true, &policies, error))
+        return NULL;
+    g_autofree char *policy = log_policies_tpm_policy(tenant, &policies, error);
     if (!policy)
         return NULL;
-    log_write("keylime.cli.policies", LOG_LEVEL_INFO, "TPM PCR Mask from policy is %s", mask);
     if (!endorsement_check(tenant->config, tenant->agent_id, record, error))
         return NULL;
     *words = agent_words(tenant, record);
-    return enrolment_request(tenant, record, policy);
+    return enrolment_request(tenant, record, policy, &policies);
 }
 
 static double retry_delay(const Tenant *tenant, gint64 attempt)

@@ -46,8 +46,7 @@ static const Option options[] = {
     {TENANT_OPTION("enable_agent_mtls", OPTION_BOOL, "True", "Pull model."), .dead = true},
     {TENANT_OPTION("max_payload_size", OPTION_INT, "1048576", "Pull model."), .dead = true},
     {TENANT_OPTION("mb_refstate", OPTION_TEXT, "",
-                   "Measured-boot policy of --mb-policy default; not judged by this version."),
-     .dead = true},
+                   "File with the measured boot policy that --mb-policy default means.")},
     {0},
 };
 

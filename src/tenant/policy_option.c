@@ -40,7 +40,17 @@ static Json *lower_values(const char *key, Json *value, GError **error)
     return g_steal_pointer(&list);
 }
 
-char *policy_option_read(const char *text, char **mask_text, GError **error)
+static bool check_judged(unsigned mask, unsigned judged, GError **error)
+{
+    unsigned both = mask & judged;
+    return both == 0 ||
+           tenant_fail(error,
+                       "WARNING: PCR %d is specified in \"tpm_policy\", but is judged by the "
+                       "agent's %s policy",
+                       __builtin_ctz(both), (both & 0x400) ? "runtime" : "measured boot");
+}
+
+char *policy_option_read(const char *text, unsigned judged, char **mask_text, GError **error)
 {
     g_autoptr(Json) given = json_parse(bytes_of_text(text ? text : "{}"), error);
     if (!given || !json_object_is_type(given, json_type_object)) {
@@ -63,8 +73,11 @@ char *policy_option_read(const char *text, char **mask_text, GError **error)
         json_add(posted, key, values);
         mask |= 1u << pcr;
     }
+    if (!check_judged(mask, judged, error))
+        return NULL;
     *mask_text = g_strdup_printf("0x%x", mask);
-    json_add_text(posted, "mask", *mask_text);
+    g_autofree char *posted_mask = g_strdup_printf("0x%x", mask | judged);
+    json_add_text(posted, "mask", posted_mask);
     g_autofree char *posted_text = json_to_python_text(posted);
     /* What the verifier would refuse is refused here, before anything is sent. */
     g_autoptr(TpmPolicy) checked = tpm_policy_parse(posted_text, error);

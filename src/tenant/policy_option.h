@@ -7,5 +7,7 @@
 
 #include <glib.h>
 
-/* NULL text = no policy. Newly allocated JSON text; *mask_text (newly allocated) is "0x8000". */
-char *policy_option_read(const char *text, char **mask_text, GError **error);
+/* NULL text = no policy. `judged`: bits of the PCRs that other policies judge, which join the mask
+ * and may not be named. Newly allocated JSON text; *mask_text (newly allocated) is the mask of the
+ * text alone, "0x8000". */
+char *policy_option_read(const char *text, unsigned judged, char **mask_text, GError **error);

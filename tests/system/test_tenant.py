@@ -47,8 +47,12 @@ def lines_of(done, level):
         ["-c", "add", "--push-model", "-f", "payload"],
         ["-c", "add", "--push-model", "--cert", "default"],
         ["-c", "add", "--push-model", "--verify"],
-        ["-c", "add", "--push-model", "--runtime-policy-name", "edge"],
-        ["-c", "add", "--push-model", "--mb-policy-name", "edge"],
+        ["-c", "addruntimepolicy", "--runtime-policy-name", "edge"],
+        ["-c", "add", "--push-model", "--exclude", "x"],
+        ["-c", "add", "--push-model", "--runtime-policy-url", "https://localhost/p"],
+        ["-c", "add", "--push-model", "--runtime-policy-checksum", "00"],
+        ["-c", "add", "--push-model", "--runtime-policy-sig-key", "k.pem"],
+        ["-c", "add", "--push-model", "--runtime-policy", "a", "--allowlist", "b"],
     ],
 )
 def test_wrong_command_line(deployment, arguments):
