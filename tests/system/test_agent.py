@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -267,6 +268,52 @@ def test_objects_in_use(stage, simulator):
     agent = simulated(stage, simulator, "--attestation-interval-seconds", "2")
     agent.wait_for_line("Waiting")
     assert len([word for word in simulator.transient_handles() if word != "-"]) == 1
+
+
+@pytest.mark.parametrize("identity", [False, True])
+def test_nothing_stays_after_failures(stage, simulator, identity):
+    """tpm-formats §11: whatever fails, and however often, the AK alone stays loaded and no session."""
+    answers = ["", "utzA3g==", "utzA3gAAAAEAAgAAAAIAAA==", "utzA3gAAAAEAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAg"
+               + "A" * 40 + "=="]
+    stage.registrar.replace[("POST", AGENT)] = lambda request: (
+        200, {}, {"code": 200, "status": "Success", "results": {"blob": answers[len(stage.registrar.requests) % 4]}})
+    agent = simulated(stage, simulator, env={
+        "KEYLIME_AGENT_ENABLE_IAK_IDEVID": str(identity).lower(), "KEYLIME_AGENT_IAK_IDEVID_TEMPLATE": "H-2"})
+    wait_until(lambda: agent.output().count("ERROR - Registration failed") >= 6, seconds=40)
+    agent.wait_for_line("Trying again", start=agent.output().rfind("Registration failed"))
+    assert len([word for word in simulator.transient_handles() if word != "-"]) <= 1
+    assert simulator.tool("tpm2_getcap", "handles-loaded-session").split() == []
+    stage.registrar.replace.clear()
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    assert agent.stop() == 0
+    assert simulator.transient_handles() == []
+
+
+def test_persistent_device_keys(stage, simulator):
+    """D95: IAK and IDevID at persistent handles, the IAK with a password; registered again and again."""
+    kinds = ("ecc256:ecdsa-sha256:null", "rsa2048:rsassa-sha256:null")
+    for number, handle in enumerate(("0x81020000", "0x81020001")):
+        context = stage.directory / f"key-{number}"
+        simulator.tool("tpm2_createprimary", "-C", "e", "-G", kinds[number], "-c", str(context), "-a",
+                       "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign",
+                       *(["-p", "secret-of-the-iak"] if number == 0 else []))
+        simulator.tool("tpm2_flushcontext", "-t")
+        simulator.tool("tpm2_evictcontrol", "-C", "o", "-c", str(context), handle)
+        simulator.tool("tpm2_flushcontext", "-t")
+    agent = simulated(stage, simulator, env={
+        "KEYLIME_AGENT_ENABLE_IAK_IDEVID": "true", "KEYLIME_AGENT_IAK_HANDLE": "0x81020000",
+        "KEYLIME_AGENT_IDEVID_HANDLE": "81020001", "KEYLIME_AGENT_IAK_PASSWORD": "secret-of-the-iak"})
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    for _ in range(2):
+        count = len(stage.registrar.tags)
+        agent.signal(signal.SIGHUP)
+        wait_until(lambda: len(stage.registrar.tags) > count)
+    assert all(stage.registrar.tags)
+    bodies = [r.json for r in stage.registrar.requests if r.method == "POST"]
+    assert len({body["iak_tpm"] for body in bodies}) == 1 and bodies[0]["iak_tpm"] != bodies[0]["idevid_tpm"]
+    assert agent.stop() == 0
+    assert "secret-of-the-iak" not in agent.output()
+    assert simulator.transient_handles() == []
 
 
 def test_hash_ek(stage, simulator):

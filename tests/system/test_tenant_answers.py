@@ -2,7 +2,10 @@
 """keylime_tenant before servers that answer what a test says: odd answers, slow ones, none, and through a
 proxy (contract C110, U7, U12, U17)."""
 import json
+import os
 import re
+import shutil
+import subprocess
 import time
 from email.utils import formatdate
 
@@ -10,7 +13,7 @@ import pytest
 
 from lib.fake_server import Authority, FakeServer
 from lib.network import SilentPort, WebProxy
-from lib.program import free_port
+from lib.program import BINARIES, free_port
 
 AGENT = "7e57ed00-0000-4000-8000-00000000beef"
 
@@ -94,6 +97,27 @@ def test_odd_answers(scene, command):
             assert done.returncode in (0, 1), (body, done.stdout, done.stderr)
             assert done.stderr == "", (body, done.stderr)
             assert done.returncode == 0 or errors(done), (body, done.stdout)
+
+
+# Root without the right to read what its mode forbids.
+AS_OWNER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+@pytest.mark.parametrize("which", ["CLIENT_CERT", "CLIENT_KEY", "TRUSTED_SERVER_CA"])
+def test_files_that_cannot_be_read(scene, tmp_path, which):
+    """C85: exit 1 and a line that names the file; nothing is asked of any server."""
+    path = tmp_path / "closed.pem"
+    shutil.copy(scene.authority.chain_path, path)
+    path.chmod(0)
+    value = f"['{path}']" if which == "TRUSTED_SERVER_CA" else str(path)
+    env = {"PATH": "/usr/bin:/bin", **scene.deployment.env, f"KEYLIME_TENANT_{which}": value}
+    done = subprocess.run([*AS_OWNER, str(BINARIES["tenant"]), "-c", "cvlist"], env=env, capture_output=True,
+                          text=True, timeout=20)
+    assert done.returncode == 1
+    found = errors(done)
+    assert len(found) == 1 and str(path) in found[0] and "ermission denied" in found[0], done.stdout
+    assert scene.verifier.requests == []
 
 
 # --- slow servers, and none ------------------------------------------------------------------------
