@@ -47,19 +47,18 @@ GBytes *hex_decode(const char *text)
 char *utf8_escape(Bytes bytes)
 {
     GString *text = g_string_sized_new(bytes.size);
-    const char *at = (const char *)bytes.data;
-    size_t left = bytes.size;
-    while (left > 0) {
-        const char *end;
-        g_utf8_validate_len(at, left, &end);
-        g_string_append_len(text, at, end - at);
-        left -= (size_t)(end - at);
-        at = end;
-        if (left > 0) {
-            g_string_append_printf(text, "\\x%02x", (uint8_t)*at);
-            at++;
-            left--;
+    for (size_t i = 0; i < bytes.size;) {
+        const char *at = (const char *)bytes.data + i;
+        /* Beyond the last character where it is no UTF-8. */
+        gunichar c = g_utf8_get_char_validated(at, (gssize)(bytes.size - i));
+        if (c > 0x10ffff || g_unichar_iscntrl(c)) {
+            g_string_append_printf(text, "\\x%02x", bytes.data[i]);
+            i++;
+            continue;
         }
+        size_t length = (size_t)(g_utf8_next_char(at) - at);
+        g_string_append_len(text, at, (gssize)length);
+        i += length;
     }
     return g_string_free(text, FALSE);
 }

@@ -14,7 +14,8 @@ GBytes *hex_decode(const char *text);
  * what was written does not count. */
 bool hex_decode_to(Bytes text, uint8_t *out);
 
-/* UTF-8 text that shows any bytes: what is no UTF-8, and NUL, becomes \xHH. Newly allocated. */
+/* UTF-8 text that shows any bytes: what is no UTF-8, and control characters, become \xHH. Newly
+ * allocated. */
 char *utf8_escape(Bytes bytes);
 
 /* Standard alphabet (RFC 4648 section 4) with padding, newly allocated. */

@@ -78,7 +78,7 @@ Json *device_mapper_policy_rules(const DeviceMapperPolicy *policy)
 static pcre2_code *compile(const char *pattern)
 {
     g_autoptr(PythonRegex) regex = python_regex_new();
-    if (!python_regex_set(regex, bytes_of_text(pattern), NULL) || !python_regex_finish(regex, NULL))
+    if (!python_regex_set(regex, bytes_of_text(pattern), NULL))
         return NULL;
     int code;
     PCRE2_SIZE offset;

@@ -6,23 +6,9 @@
 
 char *ima_report_text(Bytes bytes)
 {
-    size_t size = MIN(bytes.size, IMA_REPORT_MAX_TEXT);
-    GString *text = g_string_sized_new(size);
-    for (size_t i = 0; i < size;) {
-        const char *at = (const char *)bytes.data + i;
-        gunichar c = g_utf8_get_char_validated(at, (gssize)(bytes.size - i));
-        if (c == (gunichar)-1 || c == (gunichar)-2 || g_unichar_iscntrl(c)) {
-            g_string_append_printf(text, "\\x%02x", bytes.data[i]);
-            i++;
-            continue;
-        }
-        size_t length = (size_t)(g_utf8_next_char(at) - at);
-        g_string_append_len(text, at, (gssize)length);
-        i += length;
-    }
-    if (size < bytes.size)
-        g_string_append(text, "...");
-    return g_string_free(text, FALSE);
+    bool cut = bytes.size > IMA_REPORT_MAX_TEXT;
+    g_autofree char *text = utf8_escape(bytes_of(bytes.data, MIN(bytes.size, IMA_REPORT_MAX_TEXT)));
+    return cut ? g_strconcat(text, "...", NULL) : g_steal_pointer(&text);
 }
 
 static void add_bytes_text(Json *object, const char *name, Bytes bytes)

@@ -75,6 +75,7 @@ static void test_any_bytes_as_text(void **state)
         {"/usr/bin/\xc3\xa9", 11, "/usr/bin/\xc3\xa9"},
         {"a\0b\xff\xc3", 5, "a\\x00b\\xff\\xc3"},
         {"\xed\xa0\x80/", 4, "\\xed\\xa0\\x80/"},
+        {"\x1b[2J\r\x7f\xc2\x9b", 8, "\\x1b[2J\\x0d\\x7f\\xc2\\x9b"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = utf8_escape(bytes_of(cases[i].bytes, cases[i].size));
