@@ -214,6 +214,23 @@ void digest_map_free(DigestMap *map)
 /* --- finding ------------------------------------------------------------------------------------
  */
 
+void digest_map_prefetch_slot(const DigestMap *map, Bytes name)
+{
+    __builtin_prefetch(&map->slots[hash_name(map->seed, name) & map->mask]);
+}
+
+void digest_map_prefetch_record(const DigestMap *map, Bytes name)
+{
+    uint32_t slot = map->slots[hash_name(map->seed, name) & map->mask];
+    if (slot == 0)
+        return;
+    /* Name and digest of most records lie in two or three lines of the cache. */
+    const uint8_t *record = (const uint8_t *)record_at(map, slot);
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + 64);
+    __builtin_prefetch(record + 128);
+}
+
 static const RecordHead *find_record(const DigestMap *map, Bytes name)
 {
     size_t at = hash_name(map->seed, name) & map->mask;

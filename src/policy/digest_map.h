@@ -29,6 +29,12 @@ DigestMap *digest_map_build(DigestMapBuilder *builder);
 void digest_map_free(DigestMap *map);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DigestMap, digest_map_free)
 
+/*
+ * Hints that a name is looked for soon, so that what the search reads is fetched into the
+ * processor's cache meanwhile: first its slot, and some hundred nanoseconds later its record.
+ */
+void digest_map_prefetch_slot(const DigestMap *map, Bytes name);
+void digest_map_prefetch_record(const DigestMap *map, Bytes name);
 DigestMapResult digest_map_find(const DigestMap *map, Bytes name, Bytes digest);
 size_t digest_map_size(const DigestMap *map);
 /* Up to `most` digests of a name, hex, NULL-terminated, newly allocated. */

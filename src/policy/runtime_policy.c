@@ -287,6 +287,16 @@ RuntimePolicyMatch runtime_policy_match(const RuntimePolicy *policy, RuntimePoli
     }
 }
 
+void runtime_policy_prefetch_slot(const RuntimePolicy *policy, Bytes path)
+{
+    digest_map_prefetch_slot(policy->maps[RUNTIME_POLICY_DIGESTS], path);
+}
+
+void runtime_policy_prefetch_record(const RuntimePolicy *policy, Bytes path)
+{
+    digest_map_prefetch_record(policy->maps[RUNTIME_POLICY_DIGESTS], path);
+}
+
 size_t runtime_policy_size(const RuntimePolicy *policy, RuntimePolicyMap map)
 {
     return digest_map_size(policy->maps[map]);

@@ -58,6 +58,10 @@ typedef enum {
  * (ima §5.2). */
 RuntimePolicyMatch runtime_policy_match(const RuntimePolicy *policy, RuntimePolicyMap map,
                                         Bytes name, Bytes digest);
+/* Hints, in this order, that a path is asked for soon (policy/digest_map.h): memory is slower than
+ * hashing, and can be waited for while something is hashed. */
+void runtime_policy_prefetch_slot(const RuntimePolicy *policy, Bytes path);
+void runtime_policy_prefetch_record(const RuntimePolicy *policy, Bytes path);
 /* Number of names of a map. */
 size_t runtime_policy_size(const RuntimePolicy *policy, RuntimePolicyMap map);
 /* At most `most` of the digests of a name, as hex texts; NULL-terminated, newly allocated

@@ -167,8 +167,13 @@ static bool replay_entry(Replay *replay, const ImaEntry *entry)
 {
     static const uint8_t ones[TPM_MAX_DIGEST] = {[0 ... TPM_MAX_DIGEST - 1] = 0xff};
     ImaTemplateDigests digests;
+    const RuntimePolicy *policy = replay->input->policy;
+    if (policy)
+        runtime_policy_prefetch_slot(policy, entry->name);
     if (!ima_hasher_entry(replay->hasher, entry, &digests))
         return false;
+    if (policy)
+        runtime_policy_prefetch_record(policy, entry->name);
     ImaTemplateCheck check = {.column = digests.column,
                               .size = replay->log_size,
                               .violation = entry->template_hash.size == replay->log_size &&
