@@ -154,6 +154,40 @@ def test_page_renders(page):
         assert re.search(rf"^{heading}$", done.stdout, re.MULTILINE), heading
 
 
+# --- the guide's page ---------------------------------------------------------------------------
+
+# Options of the user guide, contract C18 to C24 and C36 to C62.
+GUIDE = {
+    "verifier": ("quote_interval", "challenge_lifetime", "verification_timeout"),
+    "agent": (
+        "verifier_url", "verifier_tls_ca_cert", "attestation_interval_seconds", "registrar_ip",
+        "registrar_port", "registrar_tls_enabled", "registrar_tls_port", "registrar_tls_ca_cert", "uuid",
+        "api_versions", "tpm_hash_alg", "tpm_signing_alg", "keylime_dir",
+        "exponential_backoff_initial_delay", "exponential_backoff_max_retries",
+        "exponential_backoff_max_delay",
+    ),
+}
+
+
+@pytest.mark.parametrize("component", GUIDE)
+def test_C1_every_option_of_the_guide_is_explained(component):
+    """Each with the default that the program has."""
+    text = (ROOT / "docs/push-model.md").read_text()
+    table = text[text.index(f"| option of `[{component}]`") :].split("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \| \S", table, re.MULTILINE))
+    example = subprocess.run(
+        [BINARIES[component], "--example-config"], capture_output=True, text=True, timeout=20
+    ).stdout
+    defaults = dict(re.findall(r"^#(\w+) = (.*)$", example, re.MULTILINE))
+    assert set(GUIDE[component]) <= set(rows)
+    assert {name: defaults.get(name) for name in rows} == rows
+
+
+def test_C5_pages_of_the_guide_exist():
+    for name in ("push-model.md", "authentication.md"):
+        assert f"docs/{name}" in (ROOT / "README.md").read_text()
+
+
 # --- the contract -------------------------------------------------------------------------------
 
 
