@@ -16,6 +16,7 @@ import pytest
 from lib.fake_keylime import FakeRegistrar
 from lib.fake_server import Authority
 from lib.network import HiddenMachine, SilentPort, UnreliablePath, WebProxy
+from lib.private_etc import PrivateEtc
 from lib.program import BINARIES, Program, free_port, wait_until
 from lib.stage import AGENT, Stage
 
@@ -319,6 +320,31 @@ def unprivileged(stage, request):
         "KEYLIME_AGENT_REGISTRAR_PORT": str(stage.registrar.port),
         "KEYLIME_AGENT_RUN_AS": "nobody:nogroup", "KEYLIME_DIR": work,
     }
+
+
+def with_devices(stage, env, *names):
+    """An agent whose /dev has these files, which only root may open, and no TCTI."""
+    make = "".join(f": > /dev/{name} && chmod 600 /dev/{name} && " for name in names)
+    command = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs none /dev && {make} exec "$0" "$@"']
+    base = {**stage.deployment.env, **stage.deployment.agent_env(AGENT), **env}
+    agent = Program("agent", [*command, BINARIES["agent"]], base,
+                    stage.deployment.directory / f"agent-{'-'.join(names)}.log")
+    stage.deployment.programs.append(agent)
+    return agent
+
+
+@needs_root
+@pytest.mark.parametrize("names,text", [
+    ((), r"no TPM: neither /dev/tpmrm0 nor /dev/tpm0 exists and the environment variable TCTI is not set"),
+    (("tpm0",), r"no TPM: /dev/tpm0: Permission denied \(EACCES\) for user nobody"),
+    (("tpm0", "tpmrm0"), r"no TPM: /dev/tpmrm0: Permission denied \(EACCES\) for user nobody")])
+def test_devices_without_tcti(stage, unprivileged, names, text):
+    """C8, C121: the first that exists of /dev/tpmrm0 and /dev/tpm0; none: each place is named."""
+    if not PrivateEtc.usable():
+        pytest.skip("mount namespaces are not allowed here")
+    agent = with_devices(stage, unprivileged, *names)
+    agent.wait_for_line(f"ERROR - {text}")
+    assert agent.process.wait(5) == 1
 
 
 @needs_root
