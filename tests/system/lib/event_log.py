@@ -35,7 +35,7 @@ class EventLog:
         for bank in banks:
             spec += struct.pack("<HH", ALGORITHMS[bank], hashlib.new(bank).digest_size)
         spec += b"\0"
-        self.data = struct.pack("<II20sI", 0, NO_ACTION, bytes(20), len(spec)) + spec
+        self.data = bytearray(struct.pack("<II20sI", 0, NO_ACTION, bytes(20), len(spec)) + spec)
 
     def add(self, pcr, event_type, data, measured=None):
         covered = data if measured is None else measured
@@ -151,7 +151,7 @@ class Machine:
     kernel: str = "6.1.0-18-amd64"
     command_line: str = "root=/dev/vda2 ro quiet"
     initrd: str = "initrd of the distribution"  # stands for its content
-    keys: tuple = ("vendor 2011", "vendor 2023")  # certificates in db
+    keys: tuple = ("vendor 0", "vendor 1")  # certificates in db
     revoked: int = 4  # hashes in dbx
     extra_events: int = 0  # further commands of grub, for large logs
 
