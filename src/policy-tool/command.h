@@ -27,6 +27,7 @@ typedef struct {
 extern const PolicyCommand create_measured_boot_command;
 extern const PolicyCommand show_event_log_command;
 extern const PolicyCommand sign_runtime_command;
+extern const PolicyCommand check_measured_boot_command;
 
 /*
  * Options into the variables of `entries`. False, with the status to return, when there is nothing

@@ -9,6 +9,7 @@ static const PolicyCommand *const commands[] = {
     &create_measured_boot_command,
     &show_event_log_command,
     &sign_runtime_command,
+    &check_measured_boot_command,
 };
 
 static void print_help(FILE *stream)

@@ -9,9 +9,17 @@
 /* How the event of a kernel's command line begins (measured-boot §12.5). */
 #define CMDLINE_PREFIX "kernel_cmdline: "
 
+#define HEX_DIGITS "0123456789abcdef"
+#define GUID_DIGITS HEX_DIGITS "-"
+#define GUID_TEXT_LENGTH 36
+
+/* More of them nobody reads. */
+#define MAX_NOTES 20
+
 typedef struct {
     bool real_hardware;
     bool secure_boot;
+    GPtrArray *notes;
     GError **error;
 } Reading;
 
@@ -25,6 +33,18 @@ static bool invalid(Reading *reading, const char *path, const char *format, ...)
     g_set_error(reading->error, POLICY_ERROR, POLICY_ERROR_INVALID, "mb_policy: %s %s", path,
                 reason);
     return false;
+}
+
+G_GNUC_PRINTF(3, 4)
+static void note(Reading *reading, const char *path, const char *format, ...)
+{
+    if (reading->notes->len >= MAX_NOTES)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_ptr_array_add(reading->notes, g_strdup_printf("%s %s", path, text));
 }
 
 /* --- digests ------------------------------------------------------------------------------- */
@@ -50,7 +70,7 @@ static bool read_digest(Reading *reading, const char *path, uint16_t algorithm, 
 {
     const char *text = json_text(value);
     if (!text || !g_str_has_prefix(text, "0x") || text[2] == '\0' ||
-        text[2 + strspn(text + 2, "0123456789abcdef")] != '\0')
+        text[2 + strspn(text + 2, HEX_DIGITS)] != '\0')
         return invalid(reading, path, "must be a text of \"0x\" and lower-case hexadecimal digits");
     *out = (ReferenceDigest){.algorithm = algorithm};
     g_autoptr(GBytes) bytes = hex_decode(text + 2);
@@ -58,6 +78,9 @@ static bool read_digest(Reading *reading, const char *path, uint16_t algorithm, 
     if (size > 0 && size == tpm_hash_size(algorithm)) {
         memcpy(out->value, g_bytes_get_data(bytes, NULL), size);
         out->size = (uint8_t)size;
+    } else {
+        note(reading, path, "is no digest of %s and equals none",
+             algorithm ? tpm_algorithm_name(algorithm) : "a known algorithm");
     }
     return true;
 }
@@ -238,6 +261,9 @@ static bool read_key(Reading *reading, const char *path, Json *value, void *out)
         return invalid(reading, path, "must have the texts SignatureOwner and SignatureData");
     if (!g_str_has_prefix(data, "0x"))
         return invalid(reading, path, "must have a SignatureData that begins with \"0x\"");
+    if (strlen(owner) != GUID_TEXT_LENGTH || owner[strspn(owner, GUID_DIGITS)] != '\0' ||
+        data[2 + strspn(data + 2, HEX_DIGITS)] != '\0' || strlen(data) % 2 != 0)
+        note(reading, path, "is not written as in a log, in lower case, and equals no key");
     g_autoptr(GString) text = g_string_new(NULL);
     reference_key(text, owner, data + 2);
     if (!g_hash_table_contains(out, text->str))
@@ -265,8 +291,11 @@ static bool read_mok(Reading *reading, const char *path, Json *value, void *out)
 static bool read_kernels(Reading *reading, Json *object, ReferenceState *state)
 {
     Json *kernels;
-    if (reading->real_hardware && !json_object_object_get_ex(object, "kernels", NULL))
+    if (reading->real_hardware && !json_object_object_get_ex(object, "kernels", NULL)) {
+        note(reading, "kernels",
+             "is absent: what is started in PCR 4 and read in PCR 8 and 9 is not judged");
         return true;
+    }
     state->kernels = g_ptr_array_new_with_free_func(kernel_free);
     return require(reading, "", object, "kernels", &kernels) &&
            read_list(reading, "kernels", kernels, read_kernel, state->kernels);
@@ -315,6 +344,7 @@ ReferenceState *reference_state_parse(Json *value, bool real_hardware, GError **
         return NULL;
     }
     g_autoptr(ReferenceState) state = g_new0(ReferenceState, 1);
+    state->notes = reading.notes = g_ptr_array_new_with_free_func(g_free);
     Json *secure_boot, *firmware;
     reading.secure_boot = !json_object_object_get_ex(value, "has_secureboot", &secure_boot) ||
                           json_is_truthy(secure_boot);
@@ -324,6 +354,10 @@ ReferenceState *reference_state_parse(Json *value, bool real_hardware, GError **
                 require(&reading, "", value, "scrtm_and_bios", &firmware) &&
                 read_list(&reading, "scrtm_and_bios", firmware, read_firmware, state->firmware) &&
                 read_all_keys(&reading, value, state) && read_moks(&reading, value, state);
+    if (state->kernels && state->kernels->len == 0)
+        note(&reading, "kernels", "is empty and allows no boot");
+    if (state->firmware->len == 0)
+        note(&reading, "scrtm_and_bios", "is empty and allows no boot");
     return good ? g_steal_pointer(&state) : NULL;
 }
 
@@ -339,5 +373,6 @@ void reference_state_free(ReferenceState *state)
             g_hash_table_unref(keys[i]);
     digests_free(state->mok);
     digests_free(state->mokx);
+    g_clear_pointer(&state->notes, g_ptr_array_unref);
     g_free(state);
 }

@@ -49,6 +49,7 @@ typedef struct {
     ReferenceKeys *pk, *kek, *db, *dbx, *vendor_db;
     GArray *mok, *mokx;             /* of ReferenceDigest, any of them */
     bool expects_mok, expects_mokx; /* the list is not empty, whether or not a digest fits */
+    GPtrArray *notes;               /* of char*: what is allowed, but can hardly be meant */
 } ReferenceState;
 
 /*

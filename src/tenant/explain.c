@@ -97,6 +97,7 @@ void explain_status(Server *verifier, const char *agent_id, Json *record)
         log_info(
             "  the agent has been silent; it recovers by itself with its next passed attestation");
     } else if (g_str_equal(status, "PENDING")) {
-        log_info("  no attestation has been judged yet; see the agent's log if this lasts");
+        log_info("  no attestation has been judged %s; see the agent's log if this lasts",
+                 count > 0 ? "since then" : "yet");
     }
 }

@@ -67,14 +67,20 @@ static bool fail_answer(Tenant *tenant, const char *what, const ServerAnswer *an
                        answer->status, *answer->text ? answer->text : answer->raw);
 }
 
+/* A line that scripts look for, byte for byte. */
+static void log_absent(const Tenant *tenant)
+{
+    log_info("Verifier at %s with Port %s does not have agent %s.", server_host(tenant->verifier),
+             server_port(tenant->verifier), tenant->agent_id);
+}
+
 bool tenant_cvstatus(Tenant *tenant, GError **error)
 {
     g_autoptr(ServerAnswer) answer = ask_for_agent(tenant, error);
     if (!answer)
         return false;
     if (answer->status == 404) {
-        log_info("Verifier at %s with Port %s does not have agent %s.",
-                 server_host(tenant->verifier), server_port(tenant->verifier), tenant->agent_id);
+        log_absent(tenant);
         return tenant_fail(error, "Agent %s does not exist on %s.", tenant->agent_id,
                            server_words(tenant->verifier));
     }
@@ -133,6 +139,8 @@ static bool look_first(Tenant *tenant, bool *absent, GError **error)
     if (!answer)
         return false;
     *absent = answer->status == 404;
+    if (*absent)
+        log_absent(tenant);
     bool found = answer->status == 200 && server_results(answer);
     if (found)
         print_record(tenant, server_results(answer));

@@ -198,14 +198,12 @@ static bool hash_part(EVP_MD_CTX *context, Bytes part)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_MD_CTX, EVP_MD_CTX_free)
 
-/* False when OpenSSL fails: then nothing is remembered, and nothing taken for known. */
-static bool take_fingerprint(const BootCheck *check, uint32_t reset_count,
-                             uint8_t out[BOOT_FINGERPRINT_SIZE])
+bool boot_fingerprint(const BootInput *input, uint16_t bank, uint32_t reset_count,
+                      uint8_t out[BOOT_FINGERPRINT_SIZE])
 {
-    const BootInput *input = check->input;
     const char *name = boot_rules_name(boot_policy_rules(input->policy));
     guint32 numbers[] = {GUINT32_TO_LE(reset_count), GUINT32_TO_LE(input->profile),
-                         GUINT32_TO_LE(input->pcrs), GUINT32_TO_LE(check->bank)};
+                         GUINT32_TO_LE(input->pcrs), GUINT32_TO_LE(bank)};
     g_autoptr(EVP_MD_CTX) context = EVP_MD_CTX_new();
     return context && EVP_DigestInit_ex2(context, tpm_hash_md(TPM_ALG_SHA256), NULL) == 1 &&
            hash_part(context, input->log) &&
@@ -270,7 +268,7 @@ void boot_check_evaluate(BootCheck *check, uint32_t used, uint32_t reset_count, 
         return;
     }
     uint8_t fingerprint[BOOT_FINGERPRINT_SIZE];
-    bool known = take_fingerprint(check, reset_count, fingerprint);
+    bool known = boot_fingerprint(input, check->bank, reset_count, fingerprint);
     if (known && input->evaluate == BOOT_EVALUATE_ONCE && state->passed &&
         memcmp(state->fingerprint, fingerprint, sizeof fingerprint) == 0)
         return;

@@ -46,10 +46,14 @@ typedef struct {
 /* What is remembered of the last evaluation that passed. */
 typedef struct {
     bool passed;
-    /* SHA-256 over everything the verdict followed from: log, policy text and name, profile, bank,
-     * PCRs, and the TPM's resetCount (decision D57). */
     uint8_t fingerprint[BOOT_FINGERPRINT_SIZE];
 } BootState;
+
+/* SHA-256 over everything that a verdict follows from: log, policy text and name, profile, bank,
+ * PCRs, and the TPM's resetCount (decision D57). `input` has a policy. False when OpenSSL fails:
+ * then nothing is remembered, and nothing taken for known. */
+bool boot_fingerprint(const BootInput *input, uint16_t bank, uint32_t reset_count,
+                      uint8_t out[BOOT_FINGERPRINT_SIZE]);
 
 /* Bits of the PCRs that a quote must have for this policy (§3.2): 0 when no log is wanted. */
 uint32_t boot_required_pcrs(const BootPolicy *policy, uint32_t pcrs);

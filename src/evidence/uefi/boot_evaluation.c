@@ -51,8 +51,11 @@ void boot_fail(BootEvaluation *evaluation, const UefiEvent *event, const char *e
     va_end(arguments);
     g_autofree char *reason_shown = shown(reason);
     const char *type = uefi_event_type_name(event->type);
-    g_autofree char *message = g_strdup_printf("event %zu (PCR %u, %s): %s", event->number,
-                                               event->pcr, type, reason_shown);
+    g_autofree char *number = uefi_event_type_is_known(event->type)
+                                  ? g_strdup("")
+                                  : g_strdup_printf(" 0x%x", event->type);
+    g_autofree char *message = g_strdup_printf("event %zu (PCR %u, %s%s): %s", event->number,
+                                               event->pcr, type, number, reason_shown);
     Json *context = json_object_new_object();
     json_add_text(context, "message", message);
     json_add_int(context, "event", (gint64)event->number);

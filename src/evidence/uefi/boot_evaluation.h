@@ -102,6 +102,9 @@ char *boot_event_digest_text(const BootEvaluation *evaluation, const UefiEvent *
 char *boot_digests_text(const BootEvaluation *evaluation, const ReferenceDigest *digests,
                         size_t count);
 
+/* How older grubs begin the kernel's command line. */
+#define BOOT_OLD_CMDLINE "grub_kernel_cmdline "
+
 /* The text of an EV_IPL event as policies see it (§6.5); NULL when it is no UTF-8. Newly
  * allocated; may hold NULs. */
 GString *boot_ipl_text(const UefiEvent *event);

@@ -5,7 +5,7 @@
  */
 #include "evidence/uefi/boot_evaluation.h"
 
-#include "base/encoding.h"
+#include <string.h>
 
 /* Secure Boot's state is measured in this PCR. */
 #define PCR_SECURE_BOOT 7
@@ -164,6 +164,24 @@ static void try_kernel_file(Trial *trial, const ReferenceKernel *kernel)
         try_count(trial, COLLECT_KERNEL_FILES, 1, 1, 9, "a vmlinuz");
 }
 
+/* Patterns are written for "kernel_cmdline: ...". From an older grub's text `create measured-boot`
+ * makes a pattern of what follows as many characters as that prefix has (§13.3), and a person one
+ * of what follows the prefix that is there: either will do. */
+static TextPatternResult match_cmdline(const TextPattern *pattern, const GString *text)
+{
+    static const char prefix[] = "kernel_cmdline: ";
+    const size_t skips[] = {strlen(BOOT_OLD_CMDLINE), strlen(prefix)};
+    if (!g_str_has_prefix(text->str, BOOT_OLD_CMDLINE))
+        return text_pattern_match(pattern, bytes_of(text->str, text->len));
+    TextPatternResult result = TEXT_PATTERN_DIFFERS;
+    for (size_t i = 0; i < G_N_ELEMENTS(skips) && result != TEXT_PATTERN_MATCHES; i++) {
+        g_autoptr(GString) subject = g_string_new(prefix);
+        g_string_append_len(subject, text->str + skips[i], (gssize)(text->len - skips[i]));
+        result = text_pattern_match(pattern, bytes_of(subject->str, subject->len));
+    }
+    return result;
+}
+
 static void try_cmdline(Trial *trial, const ReferenceKernel *kernel)
 {
     BootEvaluation *evaluation = trial->evaluation;
@@ -173,9 +191,7 @@ static void try_cmdline(Trial *trial, const ReferenceKernel *kernel)
     UefiEvent event;
     event_of(trial, COLLECT_CMDLINES, 0, &event);
     g_autoptr(GString) text = boot_ipl_text(&event);
-    TextPatternResult result =
-        text ? text_pattern_match(kernel->cmdline, bytes_of(text->str, text->len))
-             : TEXT_PATTERN_DIFFERS;
+    TextPatternResult result = text ? match_cmdline(kernel->cmdline, text) : TEXT_PATTERN_DIFFERS;
     if (result == TEXT_PATTERN_MATCHES || !differs(trial))
         return;
     g_autofree char *got = boot_ipl_shown(&event);

@@ -16,6 +16,7 @@
 /* All of them but PCR 4 and 7, where what is not known must be refused. */
 #define VENDOR_PCRS (PCRS_0_TO_7 & ~(PCR(4) | PCR(7)))
 #define ANY_PCR UINT32_MAX
+#define ANY_TYPE UINT32_MAX
 
 /* --- checks -------------------------------------------------------------------------------- */
 
@@ -118,11 +119,19 @@ static void check_loader_text(BootEvaluation *evaluation, const UefiEvent *event
         return;
     if (text && (one_line || hardware) && g_str_has_prefix(text->str, "kernel_cmdline: "))
         boot_collect(evaluation, COLLECT_CMDLINES, event);
+    else if (hardware && text && g_str_has_prefix(text->str, BOOT_OLD_CMDLINE))
+        boot_collect(evaluation, COLLECT_CMDLINES, event);
     else if (!hardware) { /* real machines have other loaders, and older grubs */
         g_autofree char *got = boot_ipl_shown(event);
         boot_fail(evaluation, event, "\"grub_cmd: ...\" or \"kernel_cmdline: ...\"", got,
                   "text of an unknown boot loader");
     }
+}
+
+/* A type that no specification names for PC firmware, or only later ones (SPDM). */
+static bool has_vendor_type(const UefiEvent *event)
+{
+    return !uefi_event_type_is_known(event->type);
 }
 
 static bool holds(const GString *text, const char *part)
@@ -194,10 +203,6 @@ static void check_mok(BootEvaluation *evaluation, const UefiEvent *event)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-/* Types of the SPDM measurements of devices, which have no name in the JSON view (§4.4). */
-#define EV_EFI_SPDM_FIRMWARE_BLOB UINT32_C(0x800000E1)
-#define EV_EFI_SPDM_FIRMWARE_CONFIG UINT32_C(0x800000E2)
-
 typedef struct {
     uint32_t pcrs; /* bits */
     uint32_t type;
@@ -257,8 +262,7 @@ static const BootRule rules[] = {
     /* PCR 0 to 6: what vendors add */
     {VENDOR_PCRS, EV_EVENT_TAG, IN_HARDWARE, 0, accept},
     {VENDOR_PCRS, EV_COMPACT_HASH, IN_HARDWARE, 0, accept},
-    {VENDOR_PCRS, EV_EFI_SPDM_FIRMWARE_BLOB, IN_HARDWARE, 0, accept},
-    {VENDOR_PCRS, EV_EFI_SPDM_FIRMWARE_CONFIG, IN_HARDWARE, 0, accept},
+    {VENDOR_PCRS, ANY_TYPE, IN_HARDWARE, 0, accept, has_vendor_type},
 
     /* PCR 7: Secure Boot; the variables have a table of their own */
     {PCR(7), EV_EFI_VARIABLE_DRIVER_CONFIG, IN_BOTH, 0, boot_check_variable},
@@ -283,7 +287,8 @@ static const BootRule *rule_of(BootRules policy, const UefiEvent *event)
         const BootRule *rule = &rules[i];
         bool in_pcr =
             rule->pcrs == ANY_PCR || (event->pcr < 32 && (rule->pcrs >> event->pcr & 1) != 0);
-        if (in_pcr && rule->type == event->type && (rule->policies >> policy & 1) != 0 &&
+        bool of_type = rule->type == event->type || rule->type == ANY_TYPE;
+        if (in_pcr && of_type && (rule->policies >> policy & 1) != 0 &&
             (!rule->applies || rule->applies(event)))
             return rule;
     }

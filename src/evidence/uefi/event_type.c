@@ -47,10 +47,21 @@ static const struct {
     NAMED(EV_EFI_VARIABLE_AUTHORITY),
 };
 
-const char *uefi_event_type_name(uint32_t type)
+static const char *name_of(uint32_t type)
 {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (names[i].type == type)
             return names[i].name;
-    return "Unknown event type";
+    return NULL;
+}
+
+const char *uefi_event_type_name(uint32_t type)
+{
+    const char *name = name_of(type);
+    return name ? name : "Unknown event type";
+}
+
+bool uefi_event_type_is_known(uint32_t type)
+{
+    return name_of(type) != NULL;
 }

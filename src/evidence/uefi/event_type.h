@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -47,3 +48,5 @@ enum {
 
 /* "EV_IPL"; "Unknown event type" for a value that has no name. Static. */
 const char *uefi_event_type_name(uint32_t type);
+/* It has a name. */
+bool uefi_event_type_is_known(uint32_t type);
