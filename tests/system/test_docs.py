@@ -154,6 +154,30 @@ def test_page_renders(page):
         assert re.search(rf"^{heading}$", done.stdout, re.MULTILINE), heading
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_U3_page_of_the_configuration_has_every_option(program):
+    """Made from the example file, whose options are the program's: name and default of each."""
+    page = BUILD / "docs" / f"{program}.conf.5"
+    if not page.exists() or not shutil.which("man"):
+        pytest.skip("scdoc was not there when this was built, or man is not installed")
+    done = subprocess.run(
+        ["man", "-l", "--warnings", str(page)],
+        env={**os.environ, "MANPAGER": "cat", "LC_ALL": "C.UTF-8", "MANWIDTH": "200"},
+        capture_output=True, text=True, timeout=20,
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    shown = re.sub(".\b", "", done.stdout)
+    example = subprocess.run(
+        [BINARIES[PROGRAMS[program]], "--example-config"], capture_output=True, text=True, timeout=20
+    ).stdout
+    options = re.findall(r"^#(\w+) =(.*)$", example, re.MULTILINE)
+    assert len(options) > 10
+    for name, default in options:
+        value = default.strip().replace('""', "")
+        line = f"{name} = {value}" if value else name
+        assert re.search(rf"^ +{re.escape(line)}$", shown, re.MULTILINE), line
+
+
 # --- the guide's page ---------------------------------------------------------------------------
 
 # Options of the user guide, contract C18 to C24 and C36 to C62.
