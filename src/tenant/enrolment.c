@@ -179,11 +179,12 @@ bool tenant_add(Tenant *tenant, GError **error)
  */
 static bool delete_and_post(Tenant *tenant, Json *request, const char *words, GError **error)
 {
-    if (!tenant_delete(tenant, error) || !post(tenant, request, words, error)) {
-        g_prefix_error(error, "update failed half-way, %s may now be not enrolled: ", words);
+    if (!tenant_delete(tenant, error))
         return false;
-    }
-    return true;
+    if (post(tenant, request, words, error))
+        return true;
+    g_prefix_error(error, "%s is now not enrolled, mend this and add it again: ", words);
+    return false;
 }
 
 bool tenant_update(Tenant *tenant, GError **error)

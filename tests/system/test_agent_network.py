@@ -17,7 +17,7 @@ from lib.fake_keylime import FakeRegistrar
 from lib.fake_server import Authority
 from lib.network import HiddenMachine, SilentPort, UnreliablePath, WebProxy
 from lib.private_etc import PrivateEtc
-from lib.program import BINARIES, Program, free_port, wait_until
+from lib.program import BINARIES, Program, wait_until
 from lib.stage import AGENT, Stage
 
 OTHER = "7e57ed00-0000-4000-8000-00000000beef"
@@ -132,7 +132,7 @@ def test_dropped_packets(stage):
         "KEYLIME_AGENT_VERIFIER_URL": f"https://127.0.0.1:{silent.port}"})
     agent.wait_for_line(
         rf"Network error \(timeout\): .*no connection within 300 ms; POST https://127\.0\.0\.1:{silent.port}"
-        r"/v3\.0/sessions, attempt 1 of 6, next in 0\.[12]")
+        r"/v3\.0/sessions, attempt 1 of 6, next in 0\.[123]")
     assert time.monotonic() - begun < 5
     silent.stop()
 
@@ -223,8 +223,8 @@ def test_registers_again_while_it_is_unknown(stage):
     agent = stage.agent(env={"KEYLIME_AGENT_EXPONENTIAL_BACKOFF_MAX_DELAY": "2000"})
     agent.wait_for_line("Registering again: the verifier has not known this agent for a while")
     wait_until(lambda: len(stage.registrar.tags) >= 3, seconds=30)
-    times = stage.registrar.times("PUT", AGENT)
-    assert all(later - earlier > 2 for earlier, later in zip(times, times[1:]))
+    times = stage.registrar.times("GET", "/version")
+    assert all(later - earlier > 1.8 for earlier, later in zip(times, times[1:]))
     assert len(stage.verifier.times("POST", "/sessions")) >= 3 * (len(times) - 1)
     stage.verifier.replace.clear()
     agent.wait_for_line("SUCCESS! Evidence accepted")

@@ -373,7 +373,7 @@ def test_log_without_setting_anything(stage):
         read = (agent.stdout.read() or b"").decode()
         for stamp in re.findall(r"^(\S+ \S+?\.\d+) - ", read, re.MULTILINE):
             age = datetime.datetime.now() - datetime.datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S.%f")
-            if age > datetime.timedelta(seconds=1):
+            if age > datetime.timedelta(seconds=2):  # one for a busy machine
                 late.append(stamp)
         text += read
     agent.terminate()

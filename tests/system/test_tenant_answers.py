@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """keylime_tenant before servers that answer what a test says: odd answers, slow ones, none, and through a
 proxy (contract C110, U7, U12, U17)."""
+import base64
 import json
 import os
 import re
@@ -14,6 +15,8 @@ import pytest
 from lib.fake_server import Authority, FakeServer
 from lib.network import SilentPort, WebProxy
 from lib.program import BINARIES, free_port
+from lib.software_ek import SoftwareEk
+from lib.software_tpm import SoftwareAk
 
 AGENT = "7e57ed00-0000-4000-8000-00000000beef"
 
@@ -118,6 +121,52 @@ def test_files_that_cannot_be_read(scene, tmp_path, which):
     found = errors(done)
     assert len(found) == 1 and str(path) in found[0] and "ermission denied" in found[0], done.stdout
     assert scene.verifier.requests == []
+
+
+# --- update where the verifier cannot do it in one step ------------------------------------------------
+
+
+def registered_record():
+    ak = SoftwareAk("ecdsa")
+    ek = base64.b64encode(SoftwareEk("ecc").tpm2b_public).decode()
+    return {"aik_tpm": ak.ak_tpm, "ek_tpm": ek, "ekcert": None, "mtls_cert": "disabled", "regcount": 1,
+            "ip": "127.0.0.1", "port": 9002}
+
+
+def envelope(status, results=None, text="Success"):
+    return status, {}, {"code": status, "status": text, "results": results or {}}
+
+
+@pytest.mark.parametrize("status", [404, 405, 500])
+@pytest.mark.parametrize("posted", [200, 400])
+def test_update_in_two_steps(scene, status, posted):
+    """Decision D101: an upstream verifier gets a deletion and an enrolment; a refusal of that is said for what it is."""
+    scene.registrar.replace["GET"] = envelope(200, registered_record())
+    scene.verifier.replace.update({
+        "PATCH": (status, {}, b""), "GET": envelope(200, {"operational_state": 3, "ip": None}),
+        "DELETE": envelope(200), "POST": envelope(posted, text="Success" if posted == 200 else "bad policy")})
+    done = scene.tenant("-c", "update", "--push-model", "-nvc")
+    assert [request.method for request in scene.verifier.requests if request.path != "/version"] == [
+        "PATCH", "DELETE", "POST"] + (["GET"] if posted == 200 else [])
+    patched = next(r.json for r in scene.verifier.requests if r.method == "PATCH")["data"]["attributes"]
+    assert next(r.json for r in scene.verifier.requests if r.method == "POST") == patched
+    if posted == 200:
+        assert done.returncode == 0, done.stdout
+    else:
+        assert done.returncode == 1
+        assert f"Agent {AGENT} (127.0.0.1:9002) is now not enrolled" in errors(done)[-1]
+        assert "bad policy" in errors(done)[-1]
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 503])
+def test_update_that_is_refused_changes_nothing(scene, status):
+    """Decision D101: any other answer ends it, before anything was deleted."""
+    scene.registrar.replace["GET"] = envelope(200, registered_record())
+    scene.verifier.replace["PATCH"] = (status, {}, {"errors": [{"detail": "not this way"}]})
+    done = scene.tenant("-c", "update", "--push-model")
+    assert done.returncode == 1
+    assert "not this way; nothing was changed" in errors(done)[-1]
+    assert {request.method for request in scene.verifier.requests} <= {"PATCH", "GET"}
 
 
 # --- slow servers, and none ------------------------------------------------------------------------
