@@ -45,6 +45,7 @@ static bool numbers_are_finite(Json *value)
 typedef struct {
     size_t values; /* at least as many as there are */
     bool single_quote;
+    bool fractions; /* a number may be a double */
 } Outline;
 
 /* The quote that ends a string, whose text begins at `at`; `end` when there is none. */
@@ -58,6 +59,25 @@ static const uint8_t *end_of_string(const uint8_t *at, const uint8_t *end)
             return quote;
     }
     return end;
+}
+
+/* Whether the character at `at`, with others before it, may belong to a number with a fraction or
+ * an exponent, to NaN or to Infinity; true, false and null do not. */
+static bool hints_at_double(const uint8_t *at, const uint8_t *text)
+{
+    switch (*at) {
+    case '.':
+    case 'N':
+    case 'I':
+    case 'i':
+        return true;
+    case 'a': /* "false" has it, too */
+        return at > text && at[-1] != 'f';
+    case 'e':
+    case 'E':
+        return at > text && g_ascii_isdigit(at[-1]);
+    }
+    return false;
 }
 
 /* A value follows each bracket that opens and each comma, or is the text itself. Logs of megabytes
@@ -75,10 +95,28 @@ static Outline outline_of(Bytes text)
             outline.single_quote = true;
         else if (*at == ',' || *at == '[' || *at == '{')
             outline.values++;
+        else if (hints_at_double(at, text.data))
+            outline.fractions = true;
         if (at == end)
             break;
     }
     return outline;
+}
+
+/* Most messages are, and eight bytes at a time tell it. NUL is none of a text. */
+static bool is_ascii(Bytes text)
+{
+    const guint64 high = G_GUINT64_CONSTANT(0x8080808080808080);
+    size_t at = 0;
+    for (guint64 word; at + sizeof word <= text.size; at += sizeof word) {
+        memcpy(&word, text.data + at, sizeof word);
+        if (word & high)
+            return false;
+    }
+    for (; at < text.size; at++)
+        if (text.data[at] & 0x80)
+            return false;
+    return text.size == 0 || !memchr(text.data, '\0', text.size);
 }
 
 static Json *refuse(GError **error, const char *reason)
@@ -98,7 +136,7 @@ Json *json_parse_bounded(Bytes text, size_t max_values, GError **error)
         return refuse(error, "too long");
     /* json-c's own check takes overlong forms and surrogates, which databases then refuse. */
     const char *end = (const char *)text.data;
-    if (text.size > 0 && !g_utf8_validate_len((const char *)text.data, text.size, &end)) {
+    if (!is_ascii(text) && !g_utf8_validate_len((const char *)text.data, text.size, &end)) {
         g_set_error(error, JSON_ERROR, JSON_ERROR_SYNTAX, "not JSON: no UTF-8 at byte %zu",
                     (size_t)(end - (const char *)text.data));
         return NULL;
@@ -126,7 +164,7 @@ Json *json_parse_bounded(Bytes text, size_t max_values, GError **error)
             if (!strchr(" \t\r\n", text.data[i]) || text.data[i] == '\0')
                 state = json_tokener_error_parse_unexpected;
     }
-    if (state == json_tokener_success && !numbers_are_finite(value))
+    if (state == json_tokener_success && outline.fractions && !numbers_are_finite(value))
         state = json_tokener_error_parse_number;
     if (state == json_tokener_success && value)
         return value;

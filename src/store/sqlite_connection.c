@@ -30,6 +30,7 @@ struct SqliteConnection {
     sqlite3 *handle;
     SqliteRole role;
     GHashTable *statements; /* text -> SqliteStatement */
+    GHashTable *places;     /* address of a text -> SqliteStatement in `statements` */
     sqlite3_stmt *steps[SQLITE_STEPS];
     unsigned open_rows;
     gint64 busy_since;
@@ -161,6 +162,7 @@ Connection *sqlite_connection_open(const char *path, SqliteRole role, GError **e
     connection->base.writes = role == SQLITE_ROLE_WRITER;
     connection->role = role;
     connection->statements = g_hash_table_new(g_str_hash, g_str_equal);
+    connection->places = g_hash_table_new(NULL, NULL);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &connection->handle, flags, NULL) != SQLITE_OK)
         set_error(connection, "open", error);
@@ -191,6 +193,7 @@ void sqlite_connection_close(Connection *base)
         free_statement(statement);
     }
     g_hash_table_unref(connection->statements);
+    g_hash_table_unref(connection->places);
     for (int i = 0; i < SQLITE_STEPS; i++)
         sqlite3_finalize(connection->steps[i]);
     sqlite3_close_v2(connection->handle);
@@ -240,10 +243,22 @@ static SqliteStatement *prepare(SqliteConnection *connection, const char *sql, G
     return NULL;
 }
 
+/* Texts are constants of some hundred characters: to compare one costs far less than to hash it. */
+static SqliteStatement *find_statement(SqliteConnection *connection, const char *sql)
+{
+    SqliteStatement *statement = g_hash_table_lookup(connection->places, sql);
+    if (statement && strcmp(statement->sql, sql) == 0)
+        return statement;
+    statement = g_hash_table_lookup(connection->statements, sql);
+    if (statement && g_hash_table_size(connection->places) < PREPARED_MAX)
+        g_hash_table_insert(connection->places, (gpointer)sql, statement);
+    return statement;
+}
+
 static SqliteStatement *take_statement(SqliteConnection *connection, const char *sql,
                                        GError **error)
 {
-    SqliteStatement *statement = g_hash_table_lookup(connection->statements, sql);
+    SqliteStatement *statement = find_statement(connection, sql);
     bool occupied = statement && statement->in_use; /* its rows are open: use a second one */
     if (!statement || occupied) {
         statement = prepare(connection, sql, error);

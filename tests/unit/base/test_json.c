@@ -43,6 +43,11 @@ static void test_refused(void **state)
         "NaN",
         "[Infinity]",
         "[1e999]",
+        "{\"a\":[-1E999]}",
+        "[true,1.5e999]",
+        "[-Infinity]",
+        "[NaN]",
+        "[nan]",
         "/**/1",
         "\"a",
         "\"\x80\"",
@@ -61,6 +66,7 @@ static void test_refused(void **state)
         assert_true(g_error_matches(error, JSON_ERROR, JSON_ERROR_SYNTAX));
     }
     assert_null(json_parse(bytes_of("{}\0{}", 5), NULL));
+    assert_null(json_parse(bytes_of("[\"12345\0\"]", 10), NULL));
     assert_null(json_parse(bytes_of("{}\0", 3), NULL));
     assert_null(json_parse(BYTES_EMPTY, NULL));
 }

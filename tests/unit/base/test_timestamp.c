@@ -21,6 +21,8 @@ static void test_format(void **state)
         {NOON, "2023-11-14T22:13:20.000000+00:00"},
         {NOON + 1, "2023-11-14T22:13:20.000001+00:00"},
         {-1, "1969-12-31T23:59:59.999999+00:00"},
+        {G_GINT64_CONSTANT(1709210096) * TIMESTAMP_SECOND, "2024-02-29T12:34:56.000000+00:00"},
+        {G_GINT64_CONSTANT(253402300799) * TIMESTAMP_SECOND, "9999-12-31T23:59:59.000000+00:00"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = timestamp_format(cases[i].time);
@@ -28,6 +30,17 @@ static void test_format(void **state)
         assert_string_equal(text, cases[i].text);
         assert_true(timestamp_parse(text, &again));
         assert_int_equal(again, cases[i].time);
+    }
+}
+
+/* No text of RFC 3339 has a year beyond 9999. */
+static void test_format_beyond(void **state)
+{
+    static const Timestamp times[] = {G_GINT64_CONSTANT(253402300800) * TIMESTAMP_SECOND,
+                                      G_MAXINT64, -(G_MAXINT64 / 100)};
+    for (size_t i = 0; i < G_N_ELEMENTS(times); i++) {
+        g_autofree char *text = timestamp_format(times[i]);
+        assert_true(g_str_has_prefix(text, "1970-01-01T00:00:00."));
     }
 }
 
@@ -68,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format),
+        cmocka_unit_test(test_format_beyond),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_refused),
     };
