@@ -16,6 +16,14 @@ static struct {
 
 static _Thread_local const char *current_request_id;
 
+/* Some requests' lines; what fits a pipe's atomic write. */
+#define GATHERED_MAX 4096
+static _Thread_local struct {
+    bool on;
+    size_t size;
+    char lines[GATHERED_MAX];
+} gathered;
+
 static const struct {
     const char *name;
     int priority; /* syslog's */
@@ -150,6 +158,44 @@ static void append_text_line(GString *line, const char *name, LogLevel level, co
     append_on_one_line(line, message);
 }
 
+static void write_out(const char *lines, size_t size)
+{
+    /* A log that cannot be written is no reason to stop; there is nobody to tell. */
+    ssize_t written = size > 0 ? write(sink.fd, lines, size) : 0;
+    (void)written;
+}
+
+static void write_gathered(void)
+{
+    write_out(gathered.lines, gathered.size);
+    gathered.size = 0;
+}
+
+static void write_lines(LogLevel level, const GString *lines)
+{
+    if (lines->len > GATHERED_MAX - gathered.size)
+        write_gathered();
+    if (!gathered.on || lines->len > GATHERED_MAX) {
+        write_out(lines->str, lines->len);
+        return;
+    }
+    memcpy(gathered.lines + gathered.size, lines->str, lines->len);
+    gathered.size += lines->len;
+    if (level <= LOG_LEVEL_WARNING)
+        write_gathered();
+}
+
+void log_gather(void)
+{
+    gathered.on = true;
+}
+
+void log_gather_end(void)
+{
+    write_gathered();
+    gathered.on = false;
+}
+
 static void write_record(const char *name, LogLevel level, const char *message, const char *text)
 {
     g_autoptr(GString) line = g_string_sized_new(256);
@@ -163,9 +209,7 @@ static void write_record(const char *name, LogLevel level, const char *message, 
         }
     }
     g_string_append_c(line, '\n');
-    /* A log that cannot be written is no reason to stop; there is nobody to tell. */
-    ssize_t written = write(sink.fd, line->str, line->len);
-    (void)written;
+    write_lines(level, line);
 }
 
 void log_write(const char *name, LogLevel level, const char *format, ...)

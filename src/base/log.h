@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line per event, for the operator. Thread-safe; a line is written with one write(2).
+ * One line per event, for the operator. Thread-safe; whole lines are written with one write(2).
  *
  * The name says which part of the program speaks, as upstream's loggers do ("keylime.verifier",
  * "keylime.web", configuration-and-operations §7.2). No secret is ever an argument.
@@ -47,6 +47,13 @@ void log_write_text(const char *name, LogLevel level, const char *heading, const
 
 /* A request id that every line of this thread carries until it is set to NULL (borrowed). */
 void log_set_request_id(const char *request_id);
+
+/*
+ * Between the two, lines of this thread below WARNING are gathered and written together, in their
+ * order and with their own times: a request's. A graver line takes what was gathered along at once.
+ */
+void log_gather(void);
+void log_gather_end(void);
 
 /* Each source file says `#define LOG_NAME "keylime.<part>"` before it includes this header. */
 #define log_critical(...) log_write(LOG_NAME, LOG_LEVEL_CRITICAL, __VA_ARGS__)

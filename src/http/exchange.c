@@ -43,15 +43,18 @@ static void read_request_id(Exchange *exchange)
 void exchange_begin(Exchange *exchange)
 {
     read_request_id(exchange);
-    if (!log_enabled(LOG_LEVEL_INFO))
+}
+
+static void log_request(Exchange *exchange)
+{
+    if (exchange->logged || !log_enabled(LOG_LEVEL_INFO))
         return;
+    exchange->logged = true;
     const HttpRequest *request = exchange->request;
     const char *path = request->path ? request->path : "(unreadable)";
     /* Bytes above 0x7e come from paths that are about to be refused. */
     g_autofree char *safe = g_strescape(path, NULL);
-    log_set_request_id(exchange->request_id);
     log_info("%s %.*s", request->verb[0] ? request->verb : "(no method)", LOGGED_PATH_MAX, safe);
-    log_set_request_id(NULL);
 }
 
 static void format_elapsed(gint64 microseconds, char *out, size_t size)
@@ -93,14 +96,18 @@ void exchange_end(Exchange *exchange)
     char elapsed[32];
     format_elapsed(g_get_monotonic_time() - exchange->started, elapsed, sizeof elapsed);
     log_set_request_id(exchange->request_id);
+    log_request(exchange);
     log_write(LOG_NAME, level, "Sent %u in %s", status, elapsed);
     log_set_request_id(NULL);
 }
 
 void exchange_serve(Exchange *exchange, const Gate *gate)
 {
+    log_gather();
     log_set_request_id(exchange->request_id);
+    log_request(exchange);
     gate_serve(gate, exchange->route, exchange->request, exchange->response);
     exchange_end(exchange);
     log_set_request_id(NULL);
+    log_gather_end();
 }

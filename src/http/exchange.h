@@ -17,6 +17,7 @@ struct Exchange {
     const Route *route; /* NULL: refused by its head, the response is ready */
     gint64 started;     /* monotonic µs: the head was complete */
     char request_id[REQUEST_ID_MAX + 1];
+    bool logged;         /* the line of the request is written */
     gpointer connection; /* belongs to the loop; a worker never looks at it */
     gpointer loop;       /* where the answer goes */
     Exchange *next;      /* in the loop's list of answers */
@@ -26,9 +27,11 @@ Exchange *exchange_new(void);
 void exchange_free(Exchange *exchange);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Exchange, exchange_free)
 
-/* Read the request id, and write the line of the request. Once the head is known. */
+/* Read the request id. Once the head is known. */
 void exchange_begin(Exchange *exchange);
-/* Set the headers every answer has, and write the line of the answer. Once it is known. */
+/* Set the headers every answer has, and write the line of the answer, after that of the request.
+ * Once it is known. */
 void exchange_end(Exchange *exchange);
-/* gate_serve() with the request id on the log lines of this thread, then exchange_end(). */
+/* The line of the request, gate_serve() and exchange_end(), with the request id on the log lines of
+ * this thread, which are written together. */
 void exchange_serve(Exchange *exchange, const Gate *gate);
