@@ -119,8 +119,7 @@ static bool passes_gates(const Creation *creation)
 typedef struct {
     SharedKey *key;
     TpmPolicy *policy;
-    Json *hashes, *encryption, *signing;
-    const char **hash_words, **encryption_words, **signing_words;
+    SharedWords *hashes, *encryption, *signing;
     NegotiationTerms terms;
     ImaPushState *ima_state;
     char *ima_reference;
@@ -131,25 +130,13 @@ static void enrolment_clear(Enrolment *enrolment)
 {
     shared_key_unref(enrolment->key);
     g_clear_pointer(&enrolment->policy, tpm_policy_unref);
-    json_unref(enrolment->hashes);
-    json_unref(enrolment->encryption);
-    json_unref(enrolment->signing);
+    shared_words_unref(enrolment->hashes);
+    shared_words_unref(enrolment->encryption);
+    shared_words_unref(enrolment->signing);
     ima_push_state_free(enrolment->ima_state);
     g_free(enrolment->ima_reference);
-    g_free(enrolment->hash_words);
-    g_free(enrolment->encryption_words);
-    g_free(enrolment->signing_words);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Enrolment, enrolment_clear)
-
-/* The texts of a stored JSON array; they live as long as *owner. */
-static const char **stored_words(const char *text, Json **owner)
-{
-    *owner = json_object_new_object();
-    Json *list = text ? json_parse(bytes_of_text(text), NULL) : NULL;
-    json_add(*owner, "list", list);
-    return json_member_texts(*owner, "list");
-}
 
 static bool read_enrolment(const Creation *creation, Enrolment *out, GError **error)
 {
@@ -161,9 +148,9 @@ static bool read_enrolment(const Creation *creation, Enrolment *out, GError **er
     out->policy = out->key ? references_policy(references, agent->tpm_policy, error) : NULL;
     if (!out->policy)
         return false;
-    out->hash_words = stored_words(agent->accept_hashes, &out->hashes);
-    out->encryption_words = stored_words(agent->accept_encryption, &out->encryption);
-    out->signing_words = stored_words(agent->accept_signing, &out->signing);
+    out->hashes = references_words(references, agent->accept_hashes);
+    out->encryption = references_words(references, agent->accept_encryption);
+    out->signing = references_words(references, agent->accept_signing);
     out->ima_reference = log_progress_ima_reference(agent);
     if (agent->runtime.wants_log)
         out->ima_state = log_progress_ima_state(agent->agent_id, creation->ima_state);
@@ -178,7 +165,8 @@ static bool read_enrolment(const Creation *creation, Enrolment *out, GError **er
     out->logs.ima_rules.reverify_on_policy_change = settings->ima_reverify;
     out->terms = (NegotiationTerms){
         .ak = shared_key_public(out->key),
-        .accept = {out->hash_words, out->encryption_words, out->signing_words},
+        .accept = {shared_words_texts(out->hashes), shared_words_texts(out->encryption),
+                   shared_words_texts(out->signing)},
         .required_pcrs = tpm_policy_pcrs(out->policy) | log_terms_pcrs(&out->logs),
     };
     return true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/attestation_reference.h"
 
+#include "base/json.h"
+
 #include <string.h>
 
 struct SharedKey {
@@ -25,6 +27,33 @@ void shared_key_unref(SharedKey *key)
         return;
     tpm_public_free(key->public);
     g_free(key);
+}
+
+struct SharedWords {
+    gint references;
+    const char **texts; /* of `list` */
+    Json *list;
+};
+
+const char *const *shared_words_texts(const SharedWords *words)
+{
+    static const char *const none[] = {NULL};
+    return words->texts ? words->texts : none;
+}
+
+static SharedWords *shared_words_ref(SharedWords *words)
+{
+    g_atomic_int_inc(&words->references);
+    return words;
+}
+
+void shared_words_unref(SharedWords *words)
+{
+    if (!words || !g_atomic_int_dec_and_test(&words->references))
+        return;
+    g_free(words->texts);
+    json_unref(words->list);
+    g_free(words);
 }
 
 /* --- a bounded table in the order of use --------------------------------------------------- */
@@ -106,7 +135,7 @@ static gpointer table_add(Table *table, GBytes *source, gpointer value, size_t w
 
 struct References {
     GMutex mutex;
-    Table keys, policies, runtime, boot;
+    Table keys, policies, words, runtime, boot;
     ImaSignatureCache *signatures;
 };
 
@@ -130,12 +159,18 @@ static void free_boot(gpointer policy)
     boot_policy_unref(policy);
 }
 
+static void free_words(gpointer words)
+{
+    shared_words_unref(words);
+}
+
 References *references_new(void)
 {
     References *references = g_new0(References, 1);
     g_mutex_init(&references->mutex);
     table_open(&references->keys, REFERENCES_MAX_KEYS, free_key);
     table_open(&references->policies, REFERENCES_MAX_POLICIES, free_policy);
+    table_open(&references->words, REFERENCES_MAX_WORDS, free_words);
     table_open(&references->runtime, REFERENCES_MAX_RUNTIME, free_runtime);
     table_open(&references->boot, REFERENCES_MAX_BOOT, free_boot);
     references->signatures = ima_signature_cache_new(REFERENCES_MAX_SIGNATURES);
@@ -148,6 +183,7 @@ void references_free(References *references)
         return;
     table_close(&references->keys);
     table_close(&references->policies);
+    table_close(&references->words);
     table_close(&references->runtime);
     table_close(&references->boot);
     ima_signature_cache_free(references->signatures);
@@ -195,6 +231,37 @@ TpmPolicy *references_policy(References *references, const char *text, GError **
     policy = tpm_policy_ref(table_add(&references->policies, kept, policy, 1));
     g_mutex_unlock(&references->mutex);
     return policy;
+}
+
+static SharedWords *words_of(const char *text)
+{
+    SharedWords *words = g_new0(SharedWords, 1);
+    Json *list = json_parse(bytes_of_text(text), NULL);
+    words->references = 1;
+    words->list = json_object_new_object();
+    json_add(words->list, "list", list);
+    words->texts = json_member_texts(words->list, "list");
+    return words;
+}
+
+SharedWords *references_words(References *references, const char *text)
+{
+    if (!text)
+        text = "[]";
+    g_autoptr(GBytes) source = g_bytes_new_static(text, strlen(text));
+    g_mutex_lock(&references->mutex);
+    SharedWords *words = table_find(&references->words, source);
+    if (words)
+        shared_words_ref(words);
+    g_mutex_unlock(&references->mutex);
+    if (words)
+        return words;
+    words = words_of(text);
+    g_autoptr(GBytes) kept = g_bytes_new(text, strlen(text));
+    g_mutex_lock(&references->mutex);
+    words = shared_words_ref(table_add(&references->words, kept, words, 1));
+    g_mutex_unlock(&references->mutex);
+    return words;
 }
 
 RuntimePolicy *references_runtime(References *references, const char *checksum)

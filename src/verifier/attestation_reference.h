@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parsed attestation keys and compiled policies, shared by all agents and threads: setting up a key
- * costs more than verifying with it, and thousands of agents have the same policy. What they are
- * made from, or its SHA-256, is the key of the look-up, so nothing here can be out of date.
- * Bounded; the least recently used goes. So does the table of file signatures that verified before.
+ * Parsed attestation keys and lists, and compiled policies, shared by all agents and threads:
+ * setting up a key costs more than verifying with it, and thousands of agents have the same policy.
+ * What they are made from, or its SHA-256, is the key of the look-up, so nothing here can be out of
+ * date. Bounded; the least recently used goes. So does the table of file signatures that verified
+ * before.
  */
 #pragma once
 
@@ -16,6 +17,7 @@
 /* About 8 KiB each with its OpenSSL key. */
 #define REFERENCES_MAX_KEYS 1024
 #define REFERENCES_MAX_POLICIES 1024
+#define REFERENCES_MAX_WORDS 256
 /* Memory of compiled runtime policies in bytes: about 100,000 digests take 16 MiB. A single one may
  * be larger. */
 #define REFERENCES_MAX_RUNTIME (256 * 1024 * 1024)
@@ -35,10 +37,18 @@ const TpmPublic *shared_key_public(const SharedKey *key);
 void shared_key_unref(SharedKey *key);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SharedKey, shared_key_unref)
 
+/* The texts of a stored list (accept_tpm_*), in use likewise; NULL-terminated. */
+typedef struct SharedWords SharedWords;
+const char *const *shared_words_texts(const SharedWords *words);
+void shared_words_unref(SharedWords *words);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SharedWords, shared_words_unref)
+
 /* NULL and *error when the bytes are no TPM2B_PUBLIC. */
 SharedKey *references_key(References *references, GBytes *tpm2b, GError **error);
 /* NULL and *error when the text is no policy. */
 TpmPolicy *references_policy(References *references, const char *text, GError **error);
+/* Of a JSON array of texts, which enrolment wrote; of anything else, no words. */
+SharedWords *references_words(References *references, const char *text);
 
 /* Policies that agents name, by the checksum of their text: a new reference, or NULL when it is not
  * here. */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "verifier/agent_record.h"
+#include "verifier/attestation_reference.h"
 
 /*
  * `message` and `signature` are base64 texts as received. NULL: possession of the enrolled AK is
@@ -15,5 +16,5 @@
  * Whether the operator accepts the AK's algorithms for evidence is the negotiation's question: its
  * 422 can tell the agent which list to change (contract C116b), the 401 of a session cannot.
  */
-const char *session_proof_check(const AgentRecord *record, const char *message,
-                                const char *signature, Bytes challenge);
+const char *session_proof_check(const AgentRecord *record, References *references,
+                                const char *message, const char *signature, Bytes challenge);

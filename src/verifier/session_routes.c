@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "http/envelope.h"
+#include "verifier/appraisal_pool.h"
 #include "verifier/database_trouble.h"
 #include "verifier/session_limits.h"
 #include "verifier/session_proof.h"
@@ -262,8 +263,9 @@ static bool is_proven(const Proof *proof)
     if (!proof->possession || !*proof->message || !*proof->signature)
         reason = "no proof of possession was given";
     else
-        reason = session_proof_check(proof->record, proof->message, proof->signature,
-                                     bytes_of(proof->challenge.challenge, SESSION_CHALLENGE_SIZE));
+        reason = session_proof_check(
+            proof->record, appraisal_pool_references(proof->verifier->appraisals), proof->message,
+            proof->signature, bytes_of(proof->challenge.challenge, SESSION_CHALLENGE_SIZE));
     if (!reason)
         return true;
     log_warning("Authentication failed for agent '%s': proof does not match the enrolled AK (%s)",

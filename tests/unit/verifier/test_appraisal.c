@@ -443,6 +443,12 @@ static void references_are_shared_and_bounded(void **state)
     g_autoptr(TpmPolicy) again = references_policy(machine->references, GOOD, &error);
     assert_ptr_not_equal(kept, again);
     assert_int_equal(tpm_policy_pcrs(kept), PCR15); /* still whole: somebody holds it */
+    g_autoptr(SharedWords) words = references_words(machine->references, "[\"rsa\", \"ecc\"]");
+    g_autoptr(SharedWords) same = references_words(machine->references, "[\"rsa\", \"ecc\"]");
+    g_autoptr(SharedWords) none = references_words(machine->references, NULL);
+    assert_ptr_equal(words, same);
+    assert_string_equal(shared_words_texts(words)[1], "ecc");
+    assert_null(shared_words_texts(none)[0]);
     assert_null(references_policy(machine->references, "no policy", &error));
     assert_non_null(error);
 }

@@ -41,8 +41,9 @@ static AgentRecord *record_with(const char *ak)
 
 static const char *check(const AgentRecord *record, const char *message, const char *signature)
 {
+    g_autoptr(References) references = references_new();
     g_autoptr(GBytes) challenge = base64_decode(CHALLENGE);
-    return session_proof_check(record, message, signature, bytes_of_gbytes(challenge));
+    return session_proof_check(record, references, message, signature, bytes_of_gbytes(challenge));
 }
 
 static void the_worked_example_is_proven(void **state)
@@ -74,7 +75,9 @@ static void another_challenge_or_broken_key_is_no_proof(void **state)
 {
     g_autoptr(AgentRecord) record = record_with(AK);
     static const uint8_t other[16];
-    assert_non_null(session_proof_check(record, MESSAGE, SIGNATURE, BYTES_OF_ARRAY(other)));
+    g_autoptr(References) references = references_new();
+    assert_non_null(
+        session_proof_check(record, references, MESSAGE, SIGNATURE, BYTES_OF_ARRAY(other)));
     assert_non_null(check(record, "*", SIGNATURE));
     assert_non_null(check(record, MESSAGE, "*"));
     g_autoptr(AgentRecord) broken = record_with("AAAA");
