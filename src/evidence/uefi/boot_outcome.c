@@ -50,10 +50,10 @@ static void judge_mok_lists(BootEvaluation *evaluation)
     if (!is_compared(evaluation, 14))
         return;
     if (reference->expects_mok && evaluation->mok_lists == 0)
-        boot_fail_pcr(evaluation, 14, "MokList", NULL,
+        boot_fail_pcr(evaluation, 14, "MokList", "no such event",
                       "the reference state has \"mokdig\", and the log no MokList");
     if (reference->expects_mokx && evaluation->mokx_lists == 0)
-        boot_fail_pcr(evaluation, 14, "MokListX", NULL,
+        boot_fail_pcr(evaluation, 14, "MokListX", "no such event",
                       "the reference state has \"mokxdig\", and the log no MokListX");
 }
 
@@ -257,7 +257,7 @@ static void judge_alternatives(BootEvaluation *evaluation, const char *list,
         }
     }
     if (alternatives->len == 0) {
-        boot_fail_pcr(evaluation, pcr, NULL, NULL,
+        boot_fail_pcr(evaluation, pcr, "nothing", "a boot",
                       "the reference state has an empty list \"%s\", which allows no boot", list);
         return;
     }

@@ -26,9 +26,15 @@ static void accept(BootEvaluation *evaluation, const UefiEvent *event)
 
 static void refuse_no_action(BootEvaluation *evaluation, const UefiEvent *event)
 {
-    boot_fail(evaluation, event, "no EV_NO_ACTION event in PCR 0 after the header", NULL,
+    boot_fail(evaluation, event, "no such event after the header", "EV_NO_ACTION",
               "the policy \"example\" knows no further information event such as "
               "StartupLocality; the policy \"hardware\" does");
+}
+
+static void fail_digest(BootEvaluation *evaluation, const UefiEvent *event, const char *reason)
+{
+    g_autofree char *got = boot_event_digest_text(evaluation, event);
+    boot_fail(evaluation, event, "the digest of the event's data", got, "%s", reason);
 }
 
 static void check_separator(BootEvaluation *evaluation, const UefiEvent *event)
@@ -43,8 +49,7 @@ static void check_separator(BootEvaluation *evaluation, const UefiEvent *event)
         boot_fail(evaluation, event, "00000000", got,
                   "the separator has another value than 00000000: the firmware met an error");
     else if (!boot_event_hashes(evaluation, event, event->data))
-        boot_fail(evaluation, event, "the digest of 00000000", NULL,
-                  "the separator's digest is of something else");
+        fail_digest(evaluation, event, "the separator's digest is of something else");
 }
 
 static void check_action(BootEvaluation *evaluation, const UefiEvent *event)
@@ -61,16 +66,15 @@ static void check_action(BootEvaluation *evaluation, const UefiEvent *event)
         {5, "Exit Boot Services Returned with Success"},
     };
     Bytes text = uefi_text_before_nul(event->data);
-    g_autofree char *got = g_strndup((const char *)text.data, text.size);
+    g_autofree char *got = utf8_escape(text);
     bool known = false;
     for (size_t i = 0; i < G_N_ELEMENTS(actions); i++)
-        known |= actions[i].pcr == event->pcr && strcmp(got, actions[i].text) == 0;
+        known |= actions[i].pcr == event->pcr && bytes_equal(text, bytes_of_text(actions[i].text));
     if (!known)
         boot_fail(evaluation, event, "an action that the specification names for this PCR", got,
                   "unknown action \"%s\"", got);
     else if (!boot_event_hashes(evaluation, event, text))
-        boot_fail(evaluation, event, "the digest of the action's text", NULL,
-                  "the action's digest is of something else");
+        fail_digest(evaluation, event, "the action's digest is of something else");
 }
 
 /* BootOrder, or Boot and hexadecimal digits, of the global variables, with a value. */
@@ -251,7 +255,7 @@ static const BootRule rules[] = {
     /* PCR 4: what was started */
     {PCR(4), EV_EFI_BOOT_SERVICES_APPLICATION, IN_BOTH, 0, check_application},
     {PCR(1) | PCR(4) | PCR(5), EV_EFI_ACTION, IN_EXAMPLE, 0, check_action},
-    {PCRS_0_TO_7, EV_EFI_ACTION, IN_HARDWARE, 0, accept},
+    {PCRS_0_TO_7 & ~PCR(7), EV_EFI_ACTION, IN_HARDWARE, 0, accept}, /* PCR 7: a debugger, say */
 
     /* PCR 5: partitions */
     {PCR(5), EV_EFI_GPT_EVENT, IN_EXAMPLE, 1, accept},
@@ -281,18 +285,35 @@ G_STATIC_ASSERT(G_N_ELEMENTS(rules) <= RULE_MAX);
 
 /* --- the walk ------------------------------------------------------------------------------ */
 
+static bool is_row_of(const BootRule *rule, BootRules policy, uint32_t pcr)
+{
+    bool in_pcr = rule->pcrs == ANY_PCR || (pcr < 32 && (rule->pcrs >> pcr & 1) != 0);
+    return in_pcr && (rule->policies >> policy & 1) != 0;
+}
+
 static const BootRule *rule_of(BootRules policy, const UefiEvent *event)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
         const BootRule *rule = &rules[i];
-        bool in_pcr =
-            rule->pcrs == ANY_PCR || (event->pcr < 32 && (rule->pcrs >> event->pcr & 1) != 0);
         bool of_type = rule->type == event->type || rule->type == ANY_TYPE;
-        if (in_pcr && of_type && (rule->policies >> policy & 1) != 0 &&
+        if (of_type && is_row_of(rule, policy, event->pcr) &&
             (!rule->applies || rule->applies(event)))
             return rule;
     }
     return NULL;
+}
+
+/* The event types that the policy knows in a PCR. */
+static char *known_types(BootRules policy, uint32_t pcr)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
+        const BootRule *rule = &rules[i];
+        const char *name = uefi_event_type_name(rule->type);
+        if (is_row_of(rule, policy, pcr) && rule->type != ANY_TYPE && !strstr(names->str, name))
+            g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", name);
+    }
+    return g_string_free(g_steal_pointer(&names), FALSE);
 }
 
 /* Rule P3. */
@@ -301,27 +322,39 @@ static bool data_are_true(BootEvaluation *evaluation, const UefiEvent *event)
     const BootSubject *subject = evaluation->subject;
     if (!subject->strict || uefi_data_binding(event, subject->bank) != UEFI_DATA_FALSE)
         return true;
-    g_autofree char *got = boot_event_digest_text(evaluation, event);
-    boot_fail(evaluation, event, "the digest of the event's data", got,
-              "the event's data do not hash to its digest: what it says was not measured");
+    fail_digest(evaluation, event,
+                "the event's data do not hash to its digest: what it says was not measured");
     return false;
+}
+
+static void refuse_type(BootEvaluation *evaluation, const UefiEvent *event)
+{
+    BootRules policy = evaluation->subject->rules;
+    g_autofree char *expected = known_types(policy, event->pcr);
+    boot_fail(evaluation, event, *expected ? expected : "no event in this PCR",
+              uefi_event_type_name(event->type),
+              "the policy \"%s\" has no rule for an event of this type in this PCR",
+              boot_rules_name(policy));
+}
+
+static void refuse_repetition(BootEvaluation *evaluation, const UefiEvent *event, unsigned most,
+                              unsigned uses)
+{
+    g_autofree char *expected = g_strdup_printf("at most %u", most);
+    g_autofree char *got = g_strdup_printf("%u", uses);
+    boot_fail(evaluation, event, expected, got,
+              "the policy \"%s\" accepts %s such event(s) in a log",
+              boot_rules_name(evaluation->subject->rules), expected);
 }
 
 static void judge_event(BootEvaluation *evaluation, const UefiEvent *event)
 {
     const BootRule *rule = rule_of(evaluation->subject->rules, event);
-    if (!rule) {
-        boot_fail(evaluation, event, NULL, NULL,
-                  "the policy \"%s\" has no rule for an event of this type in this PCR",
-                  boot_rules_name(evaluation->subject->rules));
-        return;
-    }
-    unsigned *uses = &evaluation->rule_uses[rule - rules];
-    ++*uses;
-    if (rule->most > 0 && *uses > rule->most)
-        boot_fail(evaluation, event, NULL, NULL,
-                  "the policy \"%s\" accepts at most %u such event(s) in a log",
-                  boot_rules_name(evaluation->subject->rules), rule->most);
+    unsigned uses = rule ? ++evaluation->rule_uses[rule - rules] : 0;
+    if (!rule)
+        refuse_type(evaluation, event);
+    else if (rule->most > 0 && uses > rule->most)
+        refuse_repetition(evaluation, event, rule->most, uses);
     else if (data_are_true(evaluation, event))
         rule->check(evaluation, event);
 }

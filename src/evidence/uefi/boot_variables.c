@@ -132,8 +132,8 @@ static void check_allowed(BootEvaluation *evaluation, const UefiEvent *event,
     }
     if (!is_hardware(evaluation) && !types_fit(variable->data, types)) {
         boot_fail(evaluation, event,
-                  types[1] ? "X.509 certificates and SHA-256 hashes" : "X.509 certificates", NULL,
-                  "%s holds keys of an unexpected type", member);
+                  types[1] ? "X.509 certificates and SHA-256 hashes" : "X.509 certificates",
+                  "other types", "%s holds keys of an unexpected type", member);
         return;
     }
     Reader reader = reader_of(variable->data);
@@ -170,7 +170,7 @@ static void check_vendor_db_config(BootEvaluation *evaluation, const UefiEvent *
                                    const UefiVariable *variable)
 {
     if (!is_unchecked(evaluation, evaluation->reference->vendor_db))
-        boot_fail(evaluation, event, "no vendor_db among the firmware's own variables", NULL,
+        boot_fail(evaluation, event, "no such variable of the firmware", "vendor_db",
                   "vendor_db of the firmware cannot be judged");
 }
 
@@ -211,7 +211,7 @@ static void check_dbx(BootEvaluation *evaluation, const UefiEvent *event,
     if (is_unchecked(evaluation, keys))
         return;
     if (!is_hardware(evaluation) && !dbx_has_form(variable->data)) {
-        boot_fail(evaluation, event, "one list of SHA-256 hashes", NULL,
+        boot_fail(evaluation, event, "one list of SHA-256 hashes", "other lists",
                   "dbx is not one list of SHA-256 hashes; the policy \"hardware\" reads others");
         return;
     }
@@ -220,7 +220,8 @@ static void check_dbx(BootEvaluation *evaluation, const UefiEvent *event,
         return;
     g_autofree char *expected = g_strdup_printf("the %u keys in \"dbx\", and any others",
                                                 g_hash_table_size((GHashTable *)keys));
-    boot_fail(evaluation, event, expected, NULL,
+    g_autofree char *got = g_strdup_printf("%u of them are missing", missing);
+    boot_fail(evaluation, event, expected, got,
               "dbx lacks %u of the forbidden keys that the reference state names: the firmware's "
               "list of revocations is older",
               missing);
@@ -301,9 +302,20 @@ static const VariableRule *rule_of(BootRules policy, const UefiEvent *event,
     return NULL;
 }
 
+/* The variables that the policy knows in events of a type. */
+static char *known_names(BootRules policy, uint32_t type)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(rules); i++)
+        if (rules[i].type == type && (rules[i].policies >> policy & 1) != 0 && rules[i].name)
+            g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", rules[i].name);
+    return g_string_free(g_steal_pointer(&names), FALSE);
+}
+
 /* Rule P4: the firmware measures its variables, then the separator, then whose key let what run.
  * Whoever takes over later can extend PCR 7 only after the separator. */
-static bool is_in_order(BootEvaluation *evaluation, const UefiEvent *event, const char *name)
+static bool is_in_order(BootEvaluation *evaluation, const UefiEvent *event,
+                        const VariableRule *rule, const char *name)
 {
     bool separated = evaluation->separators[event->pcr] > 0;
     if (!evaluation->subject->strict)
@@ -313,8 +325,10 @@ static bool is_in_order(BootEvaluation *evaluation, const UefiEvent *event, cons
                   "the authority \"%s\" is measured before the separator", name);
         return false;
     }
-    for (size_t i = 0; event->type == EV_EFI_VARIABLE_DRIVER_CONFIG && i < KEY_VARIABLE_COUNT; i++)
-        if (strcmp(boot_key_variables[i], name) == 0) {
+    /* One of another vendor that is named so is none of them. */
+    bool known = event->type == EV_EFI_VARIABLE_DRIVER_CONFIG && rule->name;
+    for (size_t i = 0; known && i < KEY_VARIABLE_COUNT; i++)
+        if (strcmp(boot_key_variables[i], rule->name) == 0) {
             evaluation->key_variables[i]++;
             if (separated) {
                 boot_fail(evaluation, event, "before the separator of PCR 7", "after it",
@@ -335,7 +349,8 @@ void boot_check_variable(BootEvaluation *evaluation, const UefiEvent *event)
     bool absent = uefi_variable_form(event->type, &variable) == UEFI_VARIABLE_OPAQUE &&
                   variable.data.size == 0 && rule && rule->name;
     if (!rule || absent) {
-        boot_fail(evaluation, event, NULL, name,
+        g_autofree char *expected = known_names(evaluation->subject->rules, event->type);
+        boot_fail(evaluation, event, expected, name,
                   "the policy \"%s\" has no rule for the variable \"%s\"%s",
                   boot_rules_name(evaluation->subject->rules), name,
                   absent ? " without a value" : "");
@@ -344,8 +359,8 @@ void boot_check_variable(BootEvaluation *evaluation, const UefiEvent *event)
     unsigned *uses = &evaluation->variable_uses[rule - rules];
     ++*uses;
     if (rule->most > 0 && *uses > rule->most)
-        boot_fail(evaluation, event, NULL, name, "the variable \"%s\" is measured more than once",
-                  name);
-    else if (is_in_order(evaluation, event, name))
+        boot_fail(evaluation, event, "at most one such event", name,
+                  "the variable \"%s\" is measured more than once", name);
+    else if (is_in_order(evaluation, event, rule, name))
         rule->check(evaluation, event, &variable);
 }

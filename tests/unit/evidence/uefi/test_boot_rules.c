@@ -28,12 +28,28 @@ static void assert_says(const Verdict *verdict, const char *wanted)
     fail_msg("no failure says \"%s\": %s", wanted, summary);
 }
 
+/* Whatever fails, an operator is told where, what was expected and what was there. */
+static void assert_explained(const Verdict *verdict)
+{
+    for (size_t i = 0; i < json_object_array_length(verdict->failures); i++) {
+        Json *failure = json_object_array_get_idx(verdict->failures, i);
+        Json *context = json_member(failure, "context");
+        gint64 number;
+        assert_true(json_member_int(context, "pcr", false, &number));
+        assert_non_null(json_member_text(context, "expected"));
+        assert_non_null(json_member_text(context, "got"));
+        assert_int_equal(json_member_int(context, "event", false, &number),
+                         json_member_text(context, "event_type") != NULL);
+    }
+}
+
 static void assert_rejects(const Story *story, Json *reference, const StoryCheck *check,
                            const char *wanted)
 {
     g_autoptr(Verdict) verdict = story_check(story, reference, check);
     assert_int_equal(verdict->evaluation, EVALUATION_FAIL);
     assert_says(verdict, wanted);
+    assert_explained(verdict);
 }
 
 static void assert_accepts(const Story *story, Json *reference, const StoryCheck *check)
@@ -106,6 +122,19 @@ static void test_context(void **state)
     assert_string_equal(json_member_text(context, "got") + strlen("sha256:"), got + 2);
     assert_says(verdict, "kernels[0].grub_authcode_sha256");
     assert_string_equal(verdict_failure_reason(verdict), "policy_violation");
+}
+
+static void test_context_of_an_unknown_type(void **state)
+{
+    story_insert(STORY, "calling", 8, EV_ACTION, TEXT("x"));
+    g_autoptr(Verdict) verdict = story_check(STORY, REFERENCE, &example);
+    Json *context = json_member(json_object_array_get_idx(verdict->failures, 0), "context");
+    assert_string_equal(json_member_text(context, "expected"), "EV_IPL");
+    assert_string_equal(json_member_text(context, "got"), "EV_ACTION");
+    story_find(STORY, "inserted")->pcr = 13;
+    g_autoptr(Verdict) other = story_check(STORY, REFERENCE, &example);
+    context = json_member(json_object_array_get_idx(other->failures, 0), "context");
+    assert_string_equal(json_member_text(context, "expected"), "no event in this PCR");
 }
 
 static void test_failures_are_limited(void **state)
@@ -186,6 +215,15 @@ static void test_action(void **state)
     story_say(STORY, "exit", TEXT("Exit Boot Services Returned with Success"), true);
     assert_rejects(STORY, REFERENCE, &believing, "the action's digest is of something else");
     assert_rejects(STORY, REFERENCE, &hardware, "do not hash to its digest");
+}
+
+static void test_actions_of_secure_boot(void **state)
+{
+    story_insert(STORY, "version", 7, EV_EFI_ACTION, TEXT("UEFI Debug Mode"));
+    assert_rejects(STORY, REFERENCE, &hardware, "(PCR 7, EV_EFI_ACTION): the policy");
+    story_find(STORY, "inserted")->pcr = 6;
+    assert_accepts(STORY, REFERENCE, &hardware);
+    assert_rejects(STORY, REFERENCE, &example, "(PCR 6, EV_EFI_ACTION): the policy");
 }
 
 static void test_boot_variable(void **state)
@@ -303,6 +341,7 @@ static void test_variable_of_another_vendor(void **state)
 {
     story_set_variable(STORY, "PK", SECURITY_HEX, TEXT("x"));
     assert_rejects(STORY, REFERENCE, &example, "no rule for the variable \"PK\"");
+    assert_rejects(STORY, REFERENCE, &hardware, "0 good measurements of the variable \"PK\"");
 }
 
 static void test_vendor_db(void **state)
@@ -630,6 +669,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_good_boot),
         TEST(test_context),
+        TEST(test_context_of_an_unknown_type),
         TEST(test_failures_are_limited),
         TEST(test_texts_are_data),
         TEST(test_unknown_event),
@@ -639,6 +679,7 @@ int main(void)
         TEST(test_events_that_occur_once),
         TEST(test_configuration_flags),
         TEST(test_action),
+        TEST(test_actions_of_secure_boot),
         TEST(test_boot_variable),
         TEST(test_forged_data),
         TEST(test_secure_boot_state),
