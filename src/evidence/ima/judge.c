@@ -81,8 +81,9 @@ static char **expected_digests(const ImaJudge *judge, RuntimePolicyMap map, cons
     return g_strv_builder_end(all);
 }
 
+/* `also` ends the message's sentence. */
 static void fail_match(ImaJudge *judge, RuntimePolicyMap map, const ImaEntry *entry,
-                       RuntimePolicyMatch found)
+                       RuntimePolicyMatch found, const char *also)
 {
     bool listed = found == RUNTIME_POLICY_OTHER_DIGEST;
     ImaReport report =
@@ -98,11 +99,12 @@ static void fail_match(ImaJudge *judge, RuntimePolicyMap map, const ImaEntry *en
     report.expected = expected;
     report.got = got;
     if (listed)
-        ima_report(judge->verdict, &report, "the digest of %s is not one that the policy's %s list",
-                   name, map_names[map]);
+        ima_report(judge->verdict, &report,
+                   "the digest of %s is not one that the policy's %s list%s", name, map_names[map],
+                   also);
     else
-        ima_report(judge->verdict, &report, "%s is not listed in the policy's %s", name,
-                   map_names[map]);
+        ima_report(judge->verdict, &report, "%s is not listed in the policy's %s%s", name,
+                   map_names[map], also);
 }
 
 /* ima §5.2. The map first: it is the cheaper question, and either answer lets the entry pass. */
@@ -114,7 +116,7 @@ static bool check_listed(ImaJudge *judge, RuntimePolicyMap map, bool excludes,
     RuntimePolicyMatch found = match(judge, map, entry);
     if (found == RUNTIME_POLICY_MATCH || (excludes && is_excluded(judge, entry)))
         return true;
-    fail_match(judge, map, entry, found);
+    fail_match(judge, map, entry, found, "");
     return false;
 }
 
@@ -133,13 +135,13 @@ static bool is_signed(ImaJudge *judge, const ImaEntry *entry)
 /* ima §5.3: listed, excluded or signed. A signature is asked for last, as it costs most. */
 static void check_file(ImaJudge *judge, const ImaEntry *entry)
 {
-    bool may_be_signed = judge->rings && entry->signature.size > 0;
     if (judge->policy) {
         RuntimePolicyMatch found = match(judge, RUNTIME_POLICY_DIGESTS, entry);
-        if (found == RUNTIME_POLICY_MATCH || is_excluded(judge, entry) ||
-            (may_be_signed && is_signed(judge, entry)))
-            return;
-        fail_match(judge, RUNTIME_POLICY_DIGESTS, entry, found);
+        if (found != RUNTIME_POLICY_MATCH && !is_excluded(judge, entry) && !is_signed(judge, entry))
+            fail_match(judge, RUNTIME_POLICY_DIGESTS, entry, found,
+                       judge->rings && entry->signature.size > 0
+                           ? ", and no known key verifies its signature"
+                           : "");
         return;
     }
     bool needs_signature = entry->template == IMA_TEMPLATE_SIG ||
@@ -180,17 +182,22 @@ static void check_key(ImaJudge *judge, const ImaEntry *entry, const ImaKey *key)
         ima_keyrings_add(judge->rings, entry->name, key);
 }
 
+/* Where the device mapper's failures go: the report that all of them begin with. */
+typedef struct {
+    Verdict *verdict;
+    ImaReport report;
+} DeviceReport;
+
 static void fail_device(void *data, const char *event, const char *message, const char *got,
                         const char *expected)
 {
-    const ImaReport *base = ((void **)data)[1];
-    ImaJudge *judge = ((void **)data)[0];
+    const DeviceReport *target = data;
     g_autofree char *event_id = g_strconcat(EVENT_DEVICE_MAPPER, event, NULL);
-    ImaReport report = *base;
+    ImaReport report = target->report;
     report.event_id = event_id;
     report.got = got;
     report.expected_one = expected;
-    ima_report(judge->verdict, &report, "%s", message);
+    ima_report(target->verdict, &report, "%s", message);
 }
 
 static void check_buffer(ImaJudge *judge, const ImaEntry *entry)
@@ -207,10 +214,9 @@ static void check_buffer(ImaJudge *judge, const ImaEntry *entry)
     } else if (key) {
         check_key(judge, entry, key);
     } else if (judge->device_policy && device_mapper_is_event(entry->name)) {
-        ImaReport report = report_of(judge, entry, NULL, "dm_policy");
-        void *data[] = {judge, &report};
+        DeviceReport target = {judge->verdict, report_of(judge, entry, NULL, "dm_policy")};
         device_mapper_judge(judge->devices, judge->device_policy,
-                            judge->rules->device_mapper_as_upstream, entry, fail_device, data);
+                            judge->rules->device_mapper_as_upstream, entry, fail_device, &target);
     } else if (check_listed(judge, RUNTIME_POLICY_IMA_BUF, true, entry)) {
         check_buffer_digest(judge, entry);
     }
@@ -234,7 +240,7 @@ static void check_violation(ImaJudge *judge, const ImaEntry *entry)
     if (judge->policy &&
         match(judge, RUNTIME_POLICY_DIGESTS, entry) == RUNTIME_POLICY_NO_SUCH_NAME &&
         !is_excluded(judge, entry))
-        fail_match(judge, RUNTIME_POLICY_DIGESTS, entry, RUNTIME_POLICY_NO_SUCH_NAME);
+        fail_match(judge, RUNTIME_POLICY_DIGESTS, entry, RUNTIME_POLICY_NO_SUCH_NAME, "");
 }
 
 static bool is_all_ones(Bytes bytes)
@@ -302,7 +308,6 @@ void ima_judge_devices(ImaJudge *judge)
 {
     if (!judge->device_policy)
         return;
-    ImaReport report = {.rule = "dm_policy"};
-    void *data[] = {judge, &report};
-    device_mapper_check(judge->devices, judge->device_policy, fail_device, data);
+    DeviceReport target = {judge->verdict, {.rule = "dm_policy"}};
+    device_mapper_check(judge->devices, judge->device_policy, fail_device, &target);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists against policies: what passes, what fails and how it is told, what is remembered. */
 #include "base/encoding.h"
+#include "evidence/ima/report.h"
 #include "made_list.h"
 
 #include <setjmp.h>
@@ -273,6 +274,33 @@ static void test_more_failures_than_are_kept(void **state)
     assert_string_equal(json_member_text(last, "event_id"), "ima.pcr_mismatch");
 }
 
+/* What is told is bounded: of a long name its beginning, of many digests the first. */
+static void test_long_reports(void **state)
+{
+    g_autofree char *name = g_strnfill(5000, 'n');
+    g_autoptr(GString) digests = g_string_new("\"/bin/a\":[");
+    for (uint8_t i = 10; i < 100; i++)
+        g_string_append_printf(digests, "%s\"%s\"", i > 10 ? "," : "", made_digest(i));
+    g_string_append_c(digests, ']');
+    g_autoptr(RuntimePolicy) policy = made_policy(digests->str, "", "", "");
+    g_autoptr(MadeList) list = begun_list();
+    made_list_add_file(list, name, 1);
+    made_list_add_file(list, "/bin/a", 1);
+    g_string_append_printf(list->text, "%s\n", name);
+    ImaInput input = made_list_input(list, policy);
+    g_autoptr(Verdict) verdict = verdict_new();
+    assert_false(ima_appraise(&input, NULL, verdict, NULL));
+    assert_int_equal(verdict->failure_count, 3);
+    Json *contexts[3];
+    for (size_t i = 0; i < 3; i++)
+        contexts[i] = json_member(json_object_array_get_idx(verdict->failures, i), "context");
+    assert_int_equal(strlen(json_member_text(contexts[0], "path")), IMA_REPORT_MAX_TEXT + 3);
+    assert_true(g_str_has_suffix(json_member_text(contexts[0], "path"), "n..."));
+    assert_int_equal(json_object_array_length(json_member(contexts[1], "expected")),
+                     IMA_REPORT_MAX_EXPECTED);
+    assert_int_equal(strlen(json_member_text(contexts[2], "line")), IMA_REPORT_MAX_TEXT + 3);
+}
+
 /* Each template that upstream cannot read is replayed and judged; unknown ones are not. */
 static void test_templates(void **state)
 {
@@ -342,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_quote_must_catch_up),
         cmocka_unit_test(test_other_bank_than_before),
         cmocka_unit_test(test_more_failures_than_are_kept),
+        cmocka_unit_test(test_long_reports),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_state_text),
     };

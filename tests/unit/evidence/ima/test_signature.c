@@ -335,8 +335,12 @@ static void test_keys_of_the_enrolment(void **state)
     made_list_add_file(list, "boot_aggregate", 0xba);
     add_signed(list, &ec, "/bin/a");
     ImaInput input = made_list_input(list, policy);
-    g_autofree char *without = appraise(&input, NULL);
-    assert_string_equal(without, "ima.validation.ima-ng.not_in_allowlist");
+    g_autoptr(Verdict) verdict = verdict_new();
+    ima_appraise(&input, NULL, verdict, NULL);
+    g_autofree char *without = verdict_summary(verdict);
+    assert_string_equal(without,
+                        "IMA entry 2: /bin/a is not listed in the policy's digests, and no "
+                        "known key verifies its signature");
     g_autoptr(ImaKeyring) keys = ima_keyring_new();
     ima_keyring_add(keys, ec.key);
     input.keys = keys;
