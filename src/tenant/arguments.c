@@ -61,11 +61,12 @@ static const ArgumentSpec specs[] = {
     TEXT(NULL, "--runtime-policy-sig-key", NULL, runtime_policy_sig_key, "FILE", "its public key"),
     TEXT(NULL, "--mb-policy", "--mb_refstate", mb_policy, "FILE", "measured-boot policy"),
     TEXT(NULL, "--mb-policy-name", NULL, mb_policy_name, "NAME", "a stored measured-boot policy"),
-    TEXT(NULL, "--allowlist", NULL, allowlist, "FILE", "deprecated: --runtime-policy"),
-    TEXT(NULL, "--allowlist-url", NULL, allowlist_url, "URL", "deprecated: --runtime-policy-url"),
+    TEXT(NULL, "--allowlist", NULL, allowlist, "FILE",
+         "deprecated: an allow list, made into a runtime policy"),
+    TEXT(NULL, "--allowlist-url", NULL, allowlist_url, "URL", "refused: use --runtime-policy-url"),
     TEXT(NULL, "--allowlist-name", NULL, allowlist_name, "NAME",
          "deprecated: --runtime-policy-name"),
-    TEXT(NULL, "--exclude", NULL, exclude, "FILE", "deprecated: part of the runtime policy"),
+    TEXT(NULL, "--exclude", NULL, exclude, "FILE", "deprecated: exclude list beside --allowlist"),
     TEXTS(NULL, "--signature-verification-key", "--sign_verification_key", signature_keys, "FILE",
           "key that signs files, besides those of the runtime policy; may be repeated"),
     TEXT("-f", "--file", NULL, file, "FILE", "payload; pull model only"),
@@ -187,13 +188,14 @@ static bool check_runtime_policy(const Arguments *arguments, GError **error)
 {
     static const char *const adding[] = {"addruntimepolicy", "addallowlist", NULL};
     const char *file = arguments->runtime_policy, *url = arguments->runtime_policy_url;
-    const char *list = arguments->allowlist ? arguments->allowlist : arguments->allowlist_url;
+    const char *list = arguments->allowlist;
     if (is_command(arguments, adding) && !file && !url && !list)
         return usage(error, "--allowlist or --runtime_policy is required to add a runtime policy");
     if (arguments->exclude && !list)
         return usage(error, "--exclude needs --allowlist");
-    if (arguments->allowlist && arguments->allowlist_url)
-        return usage(error, "--allowlist and --allowlist-url cannot be given together");
+    if (arguments->allowlist_url)
+        return usage(error, "--allowlist-url: lists are not downloaded any more; use"
+                            " --runtime-policy-url with --runtime-policy-checksum");
     if ((file != NULL) + (url != NULL) + (list != NULL) > 1)
         return usage(error, "--runtime-policy, --runtime-policy-url and --allowlist are different "
                             "sources: give one of them");

@@ -48,6 +48,20 @@ static void explain_quote(const char *index, Json *item)
                  resets);
 }
 
+static void explain_log(Json *item)
+{
+    const char *type = json_member_text(item, "evidence_type");
+    Json *data = json_member(item, "data");
+    gint64 offset, count;
+    if (g_strcmp0(type, "ima_log") != 0 ||
+        !json_member_int(json_member(item, "chosen_parameters"), "starting_offset", false,
+                         &offset) ||
+        !json_member_int(data, "entry_count", false, &count))
+        return;
+    log_info("    IMA list: %" G_GINT64_FORMAT " entries from entry %" G_GINT64_FORMAT " on", count,
+             offset + 1);
+}
+
 static void explain_evidence(Json *attestation)
 {
     const char *index = json_member_text(attestation, "id");
@@ -58,20 +72,106 @@ static void explain_evidence(Json *attestation)
         Json *item = json_object_array_get_idx(evidence, i);
         if (g_strcmp0(json_member_text(item, "evidence_type"), "tpm_quote") == 0)
             explain_quote(index ? index : "?", item);
+        else
+            explain_log(item);
     }
 }
 
-static void explain_failures(Json *attestation)
+/* --- failures -------------------------------------------------------------------------------- */
+
+/* What a failure's context may tell, in the order in which people ask for it. */
+static const struct {
+    const char *member, *words;
+} facts[] = {
+    {"entry", "entry of the IMA list"},
+    {"event", "event of the boot log"},
+    {"path", "path"},
+    {"pcr", "PCR"},
+    {"bank", "bank"},
+    {"event_type", "event type"},
+    {"digest", "digest seen"},
+    {"got", "seen"},
+    {"expected", "expected"},
+    {"rule", "rule that failed"},
+};
+
+/* A list as its elements; newly allocated. */
+static char *fact_text(Json *value)
 {
-    Json *failures =
-        json_member_of_type(json_member(attestation, "attributes"), "failures", json_type_array);
-    size_t count = failures ? json_object_array_length(failures) : 0;
-    for (size_t i = 0; i < MIN(count, SHOWN_FAILURES); i++) {
-        Json *failure = json_object_array_get_idx(failures, i);
-        const char *message = json_member_text(json_member(failure, "context"), "message");
-        const char *event = json_member_text(failure, "event_id");
-        log_info("  failure: %s (%s)", message ? message : "no details", event ? event : "?");
+    if (!json_object_is_type(value, json_type_array))
+        return g_strdup(json_object_get_string(value));
+    GString *text = g_string_new(NULL);
+    for (size_t i = 0; i < json_object_array_length(value); i++)
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
+                               json_object_get_string(json_object_array_get_idx(value, i)));
+    return g_string_free(text, FALSE);
+}
+
+/* What to do about the failures that operators meet most; NULL for others. */
+static const char *remedy_of(const char *event)
+{
+    if (g_str_has_suffix(event, ".not_in_allowlist"))
+        return "if the file is meant to be there: add it to the runtime policy, and store that with"
+               " -c updateruntimepolicy or -c update";
+    if (g_str_has_suffix(event, ".runtime_policy_hash"))
+        return "if the file was updated on purpose: add its new digest to the runtime policy, and"
+               " store that with -c updateruntimepolicy or -c update";
+    if (g_str_has_prefix(event, "measured_boot.policy_"))
+        return "if the change was made on purpose: make a new policy with keylime-policy create"
+               " measured-boot, and store it with -c updatembpolicy or -c update";
+    if (g_str_equal(event, "ima.pcr_mismatch"))
+        return "the list is not the one that the kernel extended into PCR 10: it was cut or changed"
+               " on its way, or something else extended the PCR";
+    return NULL;
+}
+
+static void explain_failure(Json *failure)
+{
+    Json *context = json_member(failure, "context");
+    const char *message = json_member_text(context, "message");
+    const char *event = json_member_text(failure, "event_id");
+    log_info("  failure: %s (%s)", message ? message : "no details", event ? event : "?");
+    for (unsigned i = 0; i < G_N_ELEMENTS(facts); i++) {
+        Json *value = json_member(context, facts[i].member);
+        g_autofree char *text = value ? fact_text(value) : NULL;
+        if (text)
+            log_info("    %s: %s", facts[i].words, text);
     }
+    const char *remedy = event ? remedy_of(event) : NULL;
+    if (remedy)
+        log_info("    %s", remedy);
+}
+
+static bool has_failed(Json *attestation)
+{
+    const char *evaluation = json_member_text(json_member(attestation, "attributes"), "evaluation");
+    return g_strcmp0(evaluation, "fail") == 0;
+}
+
+/* FAIL stays after later passes: the newest attestation that failed says why. New reference or
+ * NULL. */
+static Json *latest_failure(Server *verifier, const char *agent_id)
+{
+    g_autofree char *path = g_strdup_printf("/agents/%s/attestations", agent_id);
+    g_autoptr(ServerAnswer) answer = server_send(verifier, "GET", "3.0", path, NULL, NULL);
+    Json *list = answer ? json_member_of_type(answer->body, "data", json_type_array) : NULL;
+    for (size_t i = list ? json_object_array_length(list) : 0; i > 0; i--) {
+        Json *attestation = json_object_array_get_idx(list, i - 1);
+        if (has_failed(attestation))
+            return json_object_get(attestation);
+    }
+    return NULL;
+}
+
+static void explain_failures(Server *verifier, const char *agent_id, Json *latest)
+{
+    g_autoptr(Json) failed =
+        has_failed(latest) ? json_object_get(latest) : latest_failure(verifier, agent_id);
+    Json *failures =
+        json_member_of_type(json_member(failed, "attributes"), "failures", json_type_array);
+    size_t count = failures ? json_object_array_length(failures) : 0;
+    for (size_t i = 0; i < MIN(count, SHOWN_FAILURES); i++)
+        explain_failure(json_object_array_get_idx(failures, i));
     if (count > SHOWN_FAILURES)
         log_info("  and %zu more failures", count - SHOWN_FAILURES);
 }
@@ -91,7 +191,7 @@ void explain_status(Server *verifier, const char *agent_id, Json *record)
     g_autoptr(Json) attestation = latest_attestation(verifier, agent_id);
     explain_evidence(attestation);
     if (g_str_equal(status, "FAIL")) {
-        explain_failures(attestation);
+        explain_failures(verifier, agent_id, attestation);
         log_info("  after the cause is mended: keylime_tenant -c reactivate -u %s", agent_id);
     } else if (g_str_equal(status, "TIMEOUT")) {
         log_info(

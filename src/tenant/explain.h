@@ -7,6 +7,7 @@
 
 #include "tenant/server.h"
 
-/* Logs one line for `attestation_status`; after FAIL also the failures of the latest attestation,
- * as far as the verifier tells them (an upstream verifier does not). Never an error. */
+/* Logs one line for `attestation_status`; after FAIL also the failures of the attestation that
+ * failed last, each with its facts, as far as the verifier tells them (an upstream verifier does
+ * not). Never an error. */
 void explain_status(Server *verifier, const char *agent_id, Json *record);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "http/client.h"
 #include "policy/dsse.h"
+#include "policy/legacy_policy.h"
 #include "policy/runtime_policy.h"
 #include "tenant/policy_option.h"
 
@@ -58,6 +59,35 @@ static GBytes *download(const Tenant *tenant, const char *url, GError **error)
     return g_bytes_ref(answer->body);
 }
 
+/* Upstream writes local time with microseconds (ima §7.4). */
+static char *now_text(void)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    return g_date_time_format(now, "%Y-%m-%d %H:%M:%S.%f");
+}
+
+/* An allow list and an exclude list of earlier days as the runtime policy that they make. */
+static GBytes *convert_allowlist(const Arguments *arguments, GBytes *list, GError **error)
+{
+    log_warning("--allowlist and --exclude are deprecated: use a runtime policy (keylime-policy"
+                " create runtime)");
+    g_autofree char *now = now_text();
+    g_autoptr(Json) policy = legacy_policy_from_allowlist(bytes_of_gbytes(list), now, NULL, error);
+    if (!policy) {
+        g_prefix_error(error, "--allowlist: ");
+        return NULL;
+    }
+    g_autoptr(GBytes) excludes =
+        arguments->exclude ? read_file("--exclude", arguments->exclude, error) : NULL;
+    if (arguments->exclude &&
+        (!excludes || !legacy_policy_add_excludes(policy, bytes_of_gbytes(excludes), error))) {
+        g_prefix_error(error, "--exclude: ");
+        return NULL;
+    }
+    char *text = json_to_python_text(policy);
+    return g_bytes_new_take(text, strlen(text));
+}
+
 /* NULL without an error: none of the options is given. */
 static GBytes *runtime_source(const Tenant *tenant, GError **error)
 {
@@ -66,7 +96,10 @@ static GBytes *runtime_source(const Tenant *tenant, GError **error)
         return read_file("--runtime-policy", arguments->runtime_policy, error);
     if (arguments->runtime_policy_url)
         return download(tenant, arguments->runtime_policy_url, error);
-    return NULL;
+    if (!arguments->allowlist)
+        return NULL;
+    g_autoptr(GBytes) list = read_file("--allowlist", arguments->allowlist, error);
+    return list ? convert_allowlist(arguments, list, error) : NULL;
 }
 
 static bool check_checksum(const Arguments *arguments, GBytes *policy, GError **error)

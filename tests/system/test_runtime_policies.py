@@ -6,84 +6,21 @@ import base64
 import json
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from lib.deployment import Deployment
+from lib.log_site import LogSite, ima_item
 from lib.logging_agent import LoggingAgent, encoded, runtime_policy
-from lib.program import wait_until
 from lib.push_agent import enrolment
 
-FAST = {"KEYLIME_VERIFIER_QUOTE_INTERVAL": "0.5",
-        "KEYLIME_VERIFIER_AUTO_RECOVER_ATTESTATION_FAILURES": "True",
-        "KEYLIME_VERIFIER_SESSION_CREATE_RATE_LIMIT_PER_IP": "100000"}
 EMPTY = runtime_policy({}, generator=1)
-
-
-class Site:
-    """A deployment with a running verifier and its administrator."""
-
-    def __init__(self, directory, env=None):
-        self.deployment = Deployment(directory)
-        self.env = {**FAST, **(env or {})}
-        self.verifier = self.deployment.start_verifier(self.env)
-        self.admin = self.deployment.admin()
-
-    def restart(self, env=None, crash=False):
-        if crash:
-            self.verifier.kill()
-        else:
-            assert self.verifier.stop() == 0
-        self.env.update(env or {})
-        self.verifier = self.deployment.start_verifier(self.env)
-
-    def call(self, method, path, body=None):
-        return self.admin.request(method, self.deployment.verifier_url + path, json=body, timeout=60)
-
-    def store(self, name, policy, method="POST", **members):
-        return self.call(method, f"/v2.6/allowlists/{name}",
-                         {"runtime_policy": encoded(policy), **members})
-
-    def machine(self, **members):
-        return LoggingAgent(self.deployment.verifier_url,
-                            self.deployment.certificates / "cacert.crt", **members)
-
-    def enrol(self, machine, policy=None, **members):
-        if policy is not None:
-            members["runtime_policy"] = encoded(policy)
-        machine.enrol(self.admin, **members)
-        machine.authenticate()
-        return machine
-
-    def verdict(self, machine, seconds=20):
-        def decided():
-            attributes = machine.latest(self.admin)["attributes"]
-            return attributes if attributes["stage"] == "verification_complete" else None
-        return wait_until(decided, seconds, "the verdict")
-
-    def cycle(self, machine):
-        machine.attest()
-        return self.verdict(machine)
-
-    def passes(self, machine):
-        attributes = self.cycle(machine)
-        assert attributes["evaluation"] == "pass", attributes["failures"]
-        return attributes
-
-    def fails(self, machine, *events):
-        attributes = self.cycle(machine)
-        assert attributes["evaluation"] == "fail", attributes
-        assert [each["event_id"] for each in attributes["failures"]] == list(events), attributes
-        return attributes
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("runtime"))
+    site = LogSite(tmp_path_factory.mktemp("runtime"))
     yield site
     site.deployment.stop()
-
-
-def ima_item(attributes):
-    return next(each for each in attributes["evidence"] if each["evidence_type"] == "ima_log")
 
 
 # --- stored policies ------------------------------------------------------------------------------------
@@ -386,3 +323,143 @@ def test_evidence_that_is_not_what_was_asked_for(site, change):
     honest = machine.submit_document(created.headers["Location"], machine.answer_document(created))
     assert honest.status_code == 202, honest.text
     assert site.verdict(machine)["evaluation"] == "pass"
+
+
+# --- what survives ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_progress_and_policies_survive_a_restart(site, crash):
+    machine = site.machine()
+    machine.run("/bin/sh")
+    site.enrol(machine, machine.policy())
+    site.passes(machine)
+    site.restart(crash=crash)
+    assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 2
+    machine.run("/tmp/x")
+    site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+
+
+def test_evidence_that_was_acknowledged_is_judged_after_a_crash(site):
+    """The log is in the database when the 202 leaves, whatever becomes of the verifier."""
+    machine = site.machine()
+    paths = [f"/usr/lib/module-{number:06}.so" for number in range(3000)]
+    machine.run(*paths)
+    site.enrol(machine, machine.policy())
+    machine.attest()
+    site.restart(crash=True)
+    attributes = site.verdict(machine)
+    assert attributes["evaluation"] == "pass", attributes["failures"]
+    assert ima_item(attributes)["data"]["certified_entry_count"] == 3001
+    assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 3001
+
+
+def test_fifty_thousand_entries(site):
+    machine = site.machine()
+    machine.run(*[f"/usr/lib/python3/dist-packages/module-{number:06}.py" for number in range(50000)])
+    site.enrol(machine, machine.policy())
+    attributes = site.passes(machine)
+    assert ima_item(attributes)["data"]["certified_entry_count"] == 50001
+    machine.run("/tmp/x")
+    attributes = site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+    assert attributes["failures"][0]["context"]["entry"] == 50002
+
+
+def test_many_failures_are_counted_and_the_first_hundred_told(site):
+    machine = site.machine()
+    policy = machine.policy()
+    machine.run(*[f"/tmp/{number}" for number in range(500)])
+    site.enrol(machine, policy)
+    attributes = site.cycle(machine)
+    assert attributes["evaluation"] == "fail" and len(attributes["failures"]) == 100
+
+
+def test_logs_are_kept_for_the_newest_failures_only(site):
+    machine = site.machine()
+    policy = machine.policy()
+    machine.run("/tmp/x")
+    site.enrol(machine, policy)
+    for _ in range(12):
+        site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+    kept = [ima_item(site.call("GET", f"/v3.0/agents/{machine.id}/attestations/{index}").json()
+                     ["data"]["attributes"])["data"]["entries"] for index in range(12)]
+    assert kept[:2] == [None, None] and all("/tmp/x" in each for each in kept[2:])
+
+
+# --- signatures and keys ---------------------------------------------------------------------------------
+
+
+def key_pair():
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM,
+                                        serialization.PublicFormat.SubjectPublicKeyInfo)
+    return key, base64.b64encode(pem).decode()
+
+
+def signed(key, policy, payload_type="application/vnd.keylime+json"):
+    payload = json.dumps(policy).encode()
+    message = b"DSSEv1 %d %s %d %s" % (len(payload_type), payload_type.encode(), len(payload), payload)
+    return {"payload": base64.b64encode(payload).decode(), "payloadType": payload_type,
+            "signatures": [{"keyid": "k", "sig": base64.b64encode(
+                key.sign(message, ec.ECDSA(hashes.SHA256()))).decode()}]}
+
+
+def test_signed_policies(site):
+    key, pem = key_pair()
+    _, other = key_pair()
+    machine = site.machine()
+    machine.run("/bin/sh")
+    envelope = signed(key, machine.policy())
+    assert site.store("signed", envelope, runtime_policy_key=other).status_code == 401
+    assert site.store("signed", signed(key, machine.policy(), "text/plain"),
+                      runtime_policy_key=pem).status_code == 401
+    assert site.store("signed", envelope, runtime_policy_key=pem).status_code == 201
+    shown = site.call("GET", "/v2.6/allowlists/signed").json()["results"]["runtime_policy"]
+    assert json.loads(shown) == envelope
+    site.enrol(machine, runtime_policy_name="signed")
+    site.passes(machine)
+    machine.run("/tmp/x")
+    site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+    assert site.store("unverified", envelope).status_code == 201
+    site.verifier.wait_for_line("without a look at its signature")
+
+
+def test_required_signatures_and_configured_keys(tmp_path):
+    key, pem = key_pair()
+    other_key, other = key_pair()
+    (tmp_path / "key.pem").write_bytes(base64.b64decode(pem))
+    site = LogSite(tmp_path, {"KEYLIME_VERIFIER_REQUIRE_ALLOW_LIST_SIGNATURES": "True",
+                              "KEYLIME_VERIFIER_RUNTIME_POLICY_KEYS": f"['{tmp_path}/key.pem']"})
+    try:
+        assert site.store("plain", EMPTY).status_code == 400
+        assert site.store("other", signed(other_key, EMPTY)).status_code == 401
+        assert site.store("other", signed(other_key, EMPTY), runtime_policy_key=other).status_code == 401
+        assert site.store("good", signed(key, EMPTY)).status_code == 201
+        site.restart({"KEYLIME_VERIFIER_RUNTIME_POLICY_KEYS": "[]"})
+        assert site.store("none", signed(key, EMPTY)).status_code == 401
+        assert site.store("again", signed(key, EMPTY), runtime_policy_key=pem).status_code == 201
+        machine = site.machine()
+        site.enrol(machine)  # no policy needs no signature
+    finally:
+        site.deployment.stop()
+
+
+def test_violations_by_option(tmp_path):
+    site = LogSite(tmp_path)
+    try:
+        machine = site.machine()
+        machine.run("/bin/sh")
+        site.enrol(machine, machine.policy())
+        machine.list.add_violation("/bin/sh")
+        site.passes(machine)
+        machine.list.add_violation("/tmp/x")
+        site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+        site.restart({"KEYLIME_VERIFIER_IMA_VIOLATIONS": "ignore"})
+        site.passes(machine)
+        machine.list.add_violation("/bin/sh")
+        del site.env["KEYLIME_VERIFIER_IMA_VIOLATIONS"]
+        site.restart({"KEYLIME_VERIFIER_IGNORE_TOMTOU_ERRORS": "True"})
+        site.verifier.wait_for_line("does the reverse of its name")
+        site.fails(machine, "ima.validation.tomtou")
+    finally:
+        site.deployment.stop()
