@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy-tool/event_text.h"
+#include "policy-tool/event_meaning.h"
 
 #include "base/encoding.h"
 #include "evidence/uefi/device_path.h"

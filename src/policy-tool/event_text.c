@@ -4,6 +4,7 @@
 #include "base/encoding.h"
 #include "evidence/uefi/data_digest.h"
 #include "evidence/uefi/json_event.h"
+#include "policy-tool/event_meaning.h"
 
 #include <string.h>
 

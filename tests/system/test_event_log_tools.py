@@ -49,6 +49,16 @@ def test_a_reference_state_can_be_made_of_it(secure_boot, tmp_path):
     assert json.loads(done.stdout)["has_secureboot"] is secure_boot
 
 
+def test_a_changed_command_line_is_caught(tmp_path):
+    good, bad = make(tmp_path / "good"), make(tmp_path / "bad", "--command-line", "init=/bin/sh")
+    run(POLICY, "create", "measured-boot", "-e", good, "-o", tmp_path / "reference")
+    check = [POLICY, "check", "measured-boot", "-p", tmp_path / "reference", "-n", "example", "-e"]
+    assert subprocess.run([*check, good], capture_output=True, timeout=60).returncode == 0
+    refused = subprocess.run([*check, bad], capture_output=True, timeout=60)
+    assert refused.returncode == 1
+    assert b"init=/bin/sh" in refused.stdout + refused.stderr
+
+
 def test_ours_replays_it_as_the_generator_does(tmp_path):
     log = boot(Machine(banks=("sha1", "sha256", "sha384", "sha512")))
     path = tmp_path / "log"
