@@ -560,7 +560,8 @@ static void test_older_grub(void **state)
 static void test_nearest_alternative(void **state)
 {
     g_autofree char *other = story_digest("other");
-    Json *far = json_parse(bytes_of_text(json_to_text(first_of(REFERENCE, "kernels"))), NULL);
+    g_autofree char *near = json_to_text(first_of(REFERENCE, "kernels"));
+    Json *far = json_parse(bytes_of_text(near), NULL);
     json_add_text(far, "shim_authcode_sha256", other);
     json_add_text(far, "grub_authcode_sha256", other);
     json_object_array_put_idx(json_member(REFERENCE, "kernels"), 1,
