@@ -27,7 +27,7 @@ static void refuse(Resolution *self, const char *option, const char *allowed)
     config_add_problem(self->config, self->problems, NULL, option, allowed);
 }
 
-/* "" for an option without value, so that "absent" and "empty" read alike. */
+/* "" for an option without value. */
 static const char *text_of(const Config *config, const char *option)
 {
     return config_text(config, NULL, option);
@@ -38,11 +38,14 @@ static const char *text_of(const Config *config, const char *option)
 
 static void resolve_directory(Resolution *self)
 {
-    char *found = realpath(config_text(self->config, NULL, "keylime_dir"), NULL);
+    char *found = realpath(text_of(self->config, "keylime_dir"), NULL);
+    int reason = errno;
     self->out->keylime_dir = g_strdup(found ? found : "");
-    if (!found) {
+    if (config_was_refused(self->config, NULL, "keylime_dir")) {
+        /* said already, and the default is not what was meant */
+    } else if (!found) {
         g_autofree char *allowed =
-            g_strdup_printf("%s; the directory must exist", g_strerror(errno));
+            g_strdup_printf("%s; the directory must exist", g_strerror(reason));
         refuse(self, "keylime_dir", allowed);
     } else if (!g_file_test(found, G_FILE_TEST_IS_DIR)) {
         refuse(self, "keylime_dir", "must be a directory");

@@ -47,7 +47,7 @@ typedef struct {
     gint64 date;        /* Date header, seconds since the epoch; -1 = absent or unusable */
     gint64 retry_after; /* whole seconds of Retry-After (HTTP-date too); -1 = absent or unusable */
     char *remote_address; /* "127.0.0.1:8881", for messages */
-    size_t max_values;
+    size_t max_values;    /* as in the settings: http_answer_json() holds to it */
 } HttpAnswer;
 void http_answer_free(HttpAnswer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpAnswer, http_answer_free)

@@ -8,6 +8,7 @@ import pathlib
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 
@@ -352,6 +353,26 @@ def test_no_delay_above_the_cap(stage, initial, cap, delays, clamped):
         assert wanted * 0.75 - 0.02 <= later - earlier <= min(wanted * 1.25, cap / 1000) + 0.3
     warned = "exponential_backoff_initial_delay (5000 ms) is above exponential_backoff_max_delay (300 ms)"
     assert (warned in agent.output()) == clamped
+
+
+def test_delays_begin_anew(stage):
+    """C65: one warning a retry; after a success the next failure waits the initial delay again."""
+    left = [3]
+
+    def cut(request):
+        left[0] -= 1
+        return None if left[0] >= 0 else "usual"
+
+    stage.registrar.replace[("GET", "/version")] = cut
+    agent = stage.agent(env={"KEYLIME_AGENT_EXPONENTIAL_BACKOFF_MAX_DELAY": "5000"})
+    agent.wait_for_line(f"SUCCESS: Agent {AGENT} activated")
+    left[0], start = 2, len(agent.output())  # one for a kept connection, which is opened again unasked
+    agent.signal(signal.SIGHUP)
+    agent.wait_for_line(f"SUCCESS: Agent {AGENT} activated", start=start)
+    delays = re.findall(r"WARNING - Network error.*GET http\S+/version, attempt (\d) of 6, next in (\S+) s",
+                        agent.output())
+    assert [attempt for attempt, _ in delays[:4]] == ["1", "2", "3", "1"]
+    assert float(delays[2][1]) >= 0.6 and float(delays[3][1]) <= 0.3
 
 
 # --- log -------------------------------------------------------------------------------------------
