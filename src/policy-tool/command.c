@@ -14,6 +14,12 @@
 bool command_parse(const PolicyCommand *command, const GOptionEntry *entries, int argc, char **argv,
                    int *status)
 {
+    return command_parse_with(command, entries, NULL, argc, argv, status);
+}
+
+bool command_parse_with(const PolicyCommand *command, const GOptionEntry *entries, gpointer data,
+                        int argc, char **argv, int *status)
+{
     g_autofree char *words = g_strdup_printf("%s %s", command->action, command->object);
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_option_context_set_summary(context, command->summary);
@@ -21,8 +27,10 @@ bool command_parse(const PolicyCommand *command, const GOptionEntry *entries, in
     gboolean help = FALSE;
     const GOptionEntry help_entry[] = {
         {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this text", NULL}, {NULL}};
-    g_option_context_add_main_entries(context, entries, NULL);
-    g_option_context_add_main_entries(context, help_entry, NULL);
+    GOptionGroup *group = g_option_group_new(NULL, NULL, NULL, data, NULL);
+    g_option_group_add_entries(group, entries);
+    g_option_group_add_entries(group, help_entry);
+    g_option_context_set_main_group(context, group);
     g_autofree char *name = g_strdup_printf("keylime-policy %s", words);
     g_set_prgname(name);
     g_autoptr(GError) error = NULL;

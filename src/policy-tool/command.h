@@ -24,7 +24,9 @@ typedef struct {
     int (*run)(int argc, char **argv);
 } PolicyCommand;
 
+extern const PolicyCommand check_runtime_command;
 extern const PolicyCommand create_measured_boot_command;
+extern const PolicyCommand create_runtime_command;
 extern const PolicyCommand show_event_log_command;
 extern const PolicyCommand sign_runtime_command;
 extern const PolicyCommand check_measured_boot_command;
@@ -36,6 +38,9 @@ extern const PolicyCommand check_measured_boot_command;
  */
 bool command_parse(const PolicyCommand *command, const GOptionEntry *entries, int argc, char **argv,
                    int *status);
+/* The same with `data` for the functions of entries of type G_OPTION_ARG_CALLBACK. */
+bool command_parse_with(const PolicyCommand *command, const GOptionEntry *entries, gpointer data,
+                        int argc, char **argv, int *status);
 /* "keylime-policy create runtime: REASON" on standard error; returns `status`. */
 int command_fail(const PolicyCommand *command, int status, const char *format, ...)
     G_GNUC_PRINTF(3, 4);

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keylime-policy check runtime: a measurement list against a runtime policy, by the verifier's own
+ * code and rules, without any server. 0: passes; 1: does not; 2: cannot be judged.
+ */
+#include "base/encoding.h"
+#include "evidence/ima/appraisal.h"
+#include "policy-tool/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KERNEL_LIST "/sys/kernel/security/ima/ascii_runtime_measurements"
+#define DEFAULT_BANK TPM_ALG_SHA256
+
+typedef struct {
+    char *policy, *list, *hash_alg, *pcr10, *violations;
+    char **keys;
+    gboolean json;
+} CheckOptions;
+
+static void check_options_clear(CheckOptions *options)
+{
+    g_free(options->policy);
+    g_free(options->list);
+    g_free(options->hash_alg);
+    g_free(options->pcr10);
+    g_free(options->violations);
+    g_strfreev(options->keys);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckOptions, check_options_clear)
+
+/* All that is judged and what it is judged by. */
+typedef struct {
+    RuntimePolicy *policy;
+    GBytes *list;
+    ImaKeyring *keys;
+    GBytes *pcr10; /* NULL: not given */
+    uint16_t bank;
+    ImaViolations violations;
+} CheckInput;
+
+static void check_input_clear(CheckInput *input)
+{
+    runtime_policy_unref(input->policy);
+    g_bytes_unref(input->list);
+    ima_keyring_free(input->keys);
+    g_bytes_unref(input->pcr10);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckInput, check_input_clear)
+
+#define CHECK_ERROR (check_error_quark())
+static G_DEFINE_QUARK(check - runtime - error - quark, check_error)
+
+    static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static bool refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *reason = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, CHECK_ERROR, 0, reason);
+    return false;
+}
+
+/* --- what is given ------------------------------------------------------------------------------
+ */
+
+static bool load_policy(const char *path, CheckInput *input, GError **error)
+{
+    g_autoptr(GBytes) text = command_read(path, error);
+    if (!text)
+        return false;
+    input->policy =
+        runtime_policy_parse(bytes_of_gbytes(text), &runtime_policy_rules_default, error);
+    if (!input->policy)
+        g_prefix_error(error, "%s: ", path);
+    return input->policy != NULL;
+}
+
+static bool load_list(const char *path, CheckInput *input, GError **error)
+{
+    input->list = command_read(path, error);
+    return input->list &&
+           (g_bytes_get_size(input->list) > 0 || refuse(error, "%s: holds no entry", path));
+}
+
+static bool load_keys(char **paths, CheckInput *input, GError **error)
+{
+    input->keys = ima_keyring_new();
+    for (; paths && *paths; paths++) {
+        g_autoptr(GBytes) data = command_read(*paths, error);
+        if (!data)
+            return false;
+        g_autoptr(ImaKey) key = ima_key_parse(bytes_of_gbytes(data), error);
+        if (!key) {
+            g_prefix_error(error, "%s: ", *paths);
+            return false;
+        }
+        ima_keyring_add(input->keys, key);
+    }
+    return true;
+}
+
+/* The bank is the one that is named, or the one whose digests are as long as the value. */
+static bool take_pcr(const CheckOptions *options, CheckInput *input, GError **error)
+{
+    static const uint16_t banks[] = {TPM_ALG_SHA1, TPM_ALG_SHA256, TPM_ALG_SHA384, TPM_ALG_SHA512};
+    input->bank = options->hash_alg ? tpm_hash_from_name(options->hash_alg) : DEFAULT_BANK;
+    if (!tpm_hash_md(input->bank))
+        return refuse(error, "--hash-alg %s: is none of sha1, sha256, sha384, sha512",
+                      options->hash_alg);
+    if (!options->pcr10)
+        return true;
+    input->pcr10 = hex_decode(options->pcr10);
+    size_t size = input->pcr10 ? g_bytes_get_size(input->pcr10) : 0;
+    for (size_t i = 0; !options->hash_alg && i < G_N_ELEMENTS(banks); i++)
+        if (tpm_hash_size(banks[i]) == size)
+            input->bank = banks[i];
+    return (size > 0 && size == tpm_hash_size(input->bank)) ||
+           refuse(error, "--pcr10: is not a value of a %s bank in hexadecimal",
+                  tpm_algorithm_name(input->bank));
+}
+
+static bool take_violations(const char *word, CheckInput *input, GError **error)
+{
+    static const char *const words[] = {
+        [IMA_VIOLATIONS_PATH] = "path",
+        [IMA_VIOLATIONS_IGNORE] = "ignore",
+        [IMA_VIOLATIONS_FAIL] = "fail",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+        if (strcmp(word ? word : "path", words[i]) == 0) {
+            input->violations = (ImaViolations)i;
+            return true;
+        }
+    return refuse(error, "--violations %s: is none of path, ignore, fail", word);
+}
+
+static bool load(const CheckOptions *options, CheckInput *input, GError **error)
+{
+    return take_pcr(options, input, error) && take_violations(options->violations, input, error) &&
+           load_policy(options->policy, input, error) && load_keys(options->keys, input, error) &&
+           load_list(options->list ? options->list : KERNEL_LIST, input, error);
+}
+
+/* --- the answer ---------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    Verdict *verdict;
+    ImaOutcome outcome;
+    double seconds;
+} CheckResult;
+
+static void appraise(const CheckInput *input, CheckResult *result)
+{
+    ImaInput appraisal = {
+        .list = bytes_of_gbytes(input->list),
+        .policy = input->policy,
+        .keys = input->keys,
+        .bank = input->bank,
+        .quoted = bytes_of_gbytes(input->pcr10),
+        .rules = ima_rules_default,
+    };
+    appraisal.rules.violations = input->violations;
+    g_autoptr(ImaState) state = ima_state_new();
+    gint64 start = g_get_monotonic_time();
+    ima_appraise(&appraisal, state, result->verdict, &result->outcome);
+    result->seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
+}
+
+static double entries_per_second(const CheckResult *result)
+{
+    return (double)result->outcome.entries / MAX(result->seconds, 1e-6);
+}
+
+static Json *failure_json(Json *failure)
+{
+    static const char *const details[] = {"digest", "expected", "got", "rule", "line"};
+    Json *context = json_member(failure, "context");
+    Json *object = json_object_new_object();
+    json_add(object, "entry", json_object_get(json_member(context, "entry")));
+    json_add(object, "path", json_object_get(json_member(context, "path")));
+    json_add_text(object, "event_id", json_member_text(failure, "event_id"));
+    json_add_text(object, "reason", json_member_text(context, "message"));
+    for (size_t i = 0; i < G_N_ELEMENTS(details); i++) {
+        Json *detail = json_member(context, details[i]);
+        if (detail)
+            json_add(object, details[i], json_object_get(detail));
+    }
+    return object;
+}
+
+static void print_json(const CheckInput *input, const CheckResult *result)
+{
+    const ImaOutcome *outcome = &result->outcome;
+    g_autofree char *pcr = hex_encode(bytes_of(outcome->pcr, outcome->pcr_size));
+    g_autoptr(Json) object = json_object_new_object();
+    Json *failures = json_object_new_array();
+    for (size_t i = 0; i < json_object_array_length(result->verdict->failures); i++)
+        json_object_array_add(
+            failures, failure_json(json_object_array_get_idx(result->verdict->failures, i)));
+    json_add_text(object, "verdict", evaluation_text(result->verdict->evaluation));
+    json_add(object, "failures", failures);
+    json_add_int(object, "failure_count", result->verdict->failure_count);
+    json_add_int(object, "entries", (gint64)outcome->entries);
+    json_add_text(object, "hash_alg", tpm_algorithm_name(input->bank));
+    json_add_text(object, "running_pcr", pcr);
+    if (input->pcr10 && outcome->matched)
+        json_add_int(object, "entries_covered", (gint64)outcome->certified);
+    json_add_int(object, "entries_per_second", (gint64)entries_per_second(result));
+    g_autofree char *text = json_to_text(object);
+    puts(text);
+}
+
+static void print_failure(Json *failure)
+{
+    Json *context = json_member(failure, "context");
+    const char *path = json_member_text(context, "path");
+    printf("%s\n  %s\n", json_member_text(context, "message"),
+           json_member_text(failure, "event_id"));
+    if (path)
+        printf("  path      %s\n", path);
+    if (json_member_text(context, "digest"))
+        printf("  digest    %s\n", json_member_text(context, "digest"));
+    Json *expected = json_member(context, "expected");
+    if (expected)
+        printf("  expected  %s\n", json_object_get_string(expected));
+}
+
+static void print_text(const CheckInput *input, const CheckResult *result)
+{
+    const Verdict *verdict = result->verdict;
+    const ImaOutcome *outcome = &result->outcome;
+    size_t shown = json_object_array_length(verdict->failures);
+    g_autofree char *pcr = hex_encode(bytes_of(outcome->pcr, outcome->pcr_size));
+    for (size_t i = 0; i < shown; i++)
+        print_failure(json_object_array_get_idx(verdict->failures, i));
+    if (verdict->failure_count > shown)
+        printf("and %zu more\n", verdict->failure_count - shown);
+    printf("PCR 10 (%s) after the last entry: %s\n", tpm_algorithm_name(input->bank), pcr);
+    if (input->pcr10 && outcome->matched)
+        printf("the given value stands after entry %" G_GUINT64_FORMAT "\n", outcome->certified);
+    bool passed = verdict->evaluation == EVALUATION_PASS;
+    printf("%s: %" G_GUINT64_FORMAT " entries, %u failures, %.0f entries a second\n",
+           passed ? "PASS" : "FAIL", outcome->entries, verdict->failure_count,
+           entries_per_second(result));
+}
+
+static int check(const CheckOptions *options)
+{
+    g_auto(CheckInput) input = {0};
+    g_autoptr(GError) error = NULL;
+    if (!load(options, &input, &error))
+        return command_fail(&check_runtime_command, STATUS_USAGE, "%s", error->message);
+    g_autoptr(Verdict) verdict = verdict_new();
+    CheckResult result = {.verdict = verdict};
+    appraise(&input, &result);
+    if (options->json)
+        print_json(&input, &result);
+    else
+        print_text(&input, &result);
+    ima_outcome_clear(&result.outcome);
+    return verdict->evaluation == EVALUATION_PASS ? STATUS_GOOD : STATUS_FAILED;
+}
+
+static int run(int argc, char **argv)
+{
+    g_auto(CheckOptions) options = {0};
+    const GOptionEntry entries[] = {
+        {"runtime-policy", 'r', 0, G_OPTION_ARG_FILENAME, &options.policy,
+         "the policy, also a signed one, whose signature is not looked at (required)", "FILE"},
+        {"ima-measurement-list", 'm', 0, G_OPTION_ARG_FILENAME, &options.list,
+         "the list from its first entry on (default: this machine's)", "FILE"},
+        {"hash-alg", 'a', 0, G_OPTION_ARG_STRING, &options.hash_alg,
+         "PCR bank that is replayed (default: that of --pcr10, or sha256)", "NAME"},
+        {"pcr10", 'p', 0, G_OPTION_ARG_STRING, &options.pcr10,
+         "PCR 10, which the list must reach after one of its entries", "HEX"},
+        {"verification-key", 'k', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.keys,
+         "certificate or key of file signatures, besides the policy's; repeatable", "FILE"},
+        {"violations", 0, 0, G_OPTION_ARG_STRING, &options.violations,
+         "files changed while measured: path (default), ignore or fail, as the verifier's option "
+         "ima_violations",
+         "WORD"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "print one JSON object", NULL},
+        {NULL},
+    };
+    int status;
+    if (!command_parse(&check_runtime_command, entries, argc, argv, &status))
+        return status;
+    if (!options.policy)
+        return command_fail(&check_runtime_command, STATUS_USAGE,
+                            "--runtime-policy is needed; --help shows all options");
+    return check(&options);
+}
+
+const PolicyCommand check_runtime_command = {
+    "check", "runtime", "judge a measurement list by a runtime policy, offline", run};

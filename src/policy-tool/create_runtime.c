@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keylime-policy create runtime: a policy from what is known of a machine
+ * (tenant-and-management-api §11.2).
+ */
+#include "policy-tool/archive_digests.h"
+#include "policy-tool/command.h"
+#include "policy-tool/measured_digests.h"
+#include "policy-tool/package_repository.h"
+#include "policy-tool/tree_digests.h"
+
+#include <string.h>
+
+#define KERNEL_LIST "/sys/kernel/security/ima/ascii_runtime_measurements"
+#define DEFAULT_ALGORITHM "sha256"
+#define DEFAULT_WORKERS 8
+
+typedef struct {
+    char *output, *base_policy, *allowlist, *exclude_list, *measurement_list;
+    char *algorithm, *ramdisk_dir, *rootfs, *skip_path;
+    char *local_rpm, *remote_rpm, *local_deb, *remote_deb;
+    char **ignored_keyrings, **keys;
+    gboolean keyrings, buffers, show_allowlist, verbose;
+    gint workers;
+} CreateOptions;
+
+static void create_options_clear(CreateOptions *options)
+{
+    char *texts[] = {options->output,       options->base_policy,      options->allowlist,
+                     options->exclude_list, options->measurement_list, options->algorithm,
+                     options->ramdisk_dir,  options->rootfs,           options->skip_path,
+                     options->local_rpm,    options->remote_rpm,       options->local_deb,
+                     options->remote_deb};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free(texts[i]);
+    g_strfreev(options->ignored_keyrings);
+    g_strfreev(options->keys);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
+
+#define CREATE_ERROR (create_error_quark())
+static G_DEFINE_QUARK(create - runtime - error - quark, create_error)
+
+    static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static bool refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *reason = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, CREATE_ERROR, 0, reason);
+    return false;
+}
+
+/* What is put together, and what is known of it on the way. */
+typedef struct {
+    const CreateOptions *options;
+    PolicyDocument *document;
+    const char *algorithm;        /* of the digests; NULL until something tells */
+    const char *algorithm_source; /* what told */
+    guint workers;
+} Creation;
+
+/* --- the algorithm of the digests ---------------------------------------------------------------
+ */
+
+/* All sources must agree: a policy that mixes algorithms fits no machine. */
+static bool settle_algorithm(Creation *creation, const char *name, const char *source,
+                             GError **error)
+{
+    if (!name)
+        return refuse(error, "the digests of the %s are of no known algorithm", source);
+    if (!creation->algorithm) {
+        creation->algorithm = name;
+        creation->algorithm_source = source;
+        return true;
+    }
+    bool same = strcmp(creation->algorithm, name) == 0;
+    /* Lengths cannot tell these two apart. */
+    bool either = strcmp(creation->algorithm, "sm3_256") == 0 && strcmp(name, "sha256") == 0;
+    return same || either ||
+           refuse(error, "the digests of the %s are %s, those of the %s %s", source, name,
+                  creation->algorithm_source, creation->algorithm);
+}
+
+static size_t first_digest_length(Json *digests)
+{
+    json_object_object_foreach (digests, name, list) {
+        (void)name;
+        Json *first =
+            json_object_is_type(list, json_type_array) ? json_object_array_get_idx(list, 0) : NULL;
+        return first ? (size_t)json_object_get_string_len(first) : 0;
+    }
+    return 0;
+}
+
+/* --- the sources, in the order in which they tell the algorithm ---------------------------------
+ */
+
+static bool add_base_policy(Creation *creation, GError **error)
+{
+    const char *path = creation->options->base_policy;
+    g_autoptr(GBytes) text = path ? command_read(path, error) : NULL;
+    if (!text)
+        return path == NULL;
+    g_autoptr(RuntimePolicy) checked =
+        runtime_policy_parse(bytes_of_gbytes(text), &runtime_policy_rules_default, error);
+    g_autoptr(Json) policy = checked ? json_parse(bytes_of_gbytes(text), error) : NULL;
+    if (policy && dsse_is_envelope(policy))
+        return refuse(error, "%s: is signed: give the policy inside of it", path);
+    if (!policy) {
+        g_prefix_error(error, "%s: ", path);
+        return false;
+    }
+    policy_document_add_policy(creation->document, policy);
+    Json *digests = json_member(policy, "digests");
+    return json_object_object_length(digests) == 0 ||
+           settle_algorithm(creation, file_digest_name_of_length(first_digest_length(digests)),
+                            "base policy", error);
+}
+
+static bool add_allowlist(Creation *creation, GError **error)
+{
+    const char *path = creation->options->allowlist;
+    g_autoptr(GBytes) text = path ? command_read(path, error) : NULL;
+    if (!text)
+        return path == NULL;
+    g_autoptr(PolicyDocument) alone = policy_document_new();
+    if (!allowlist_digests_add(bytes_of_gbytes(text), alone, error)) {
+        g_prefix_error(error, "%s: ", path);
+        return false;
+    }
+    g_autofree char *lines = policy_document_allowlist(alone);
+    if (*lines && !settle_algorithm(creation, file_digest_name_of_length(strcspn(lines, " ")),
+                                    "allow list", error))
+        return false;
+    return allowlist_digests_add(bytes_of_gbytes(text), creation->document, error);
+}
+
+static bool add_measurement_list(Creation *creation, GError **error)
+{
+    const CreateOptions *options = creation->options;
+    const char *path = options->measurement_list;
+    g_autoptr(GBytes) text = path ? command_read(path, error) : NULL;
+    if (!text)
+        return path == NULL;
+    Bytes list = bytes_of_gbytes(text);
+    size_t length = measured_digest_length(list);
+    if (length > 0 &&
+        !settle_algorithm(creation, file_digest_name_of_length(length), "measurement list", error))
+        return false;
+    MeasuredSettings settings = {options->keyrings, options->buffers,
+                                 (const char *const *)options->ignored_keyrings};
+    measured_digests_add(list, &settings, creation->document);
+    return true;
+}
+
+static const EVP_MD *digest_algorithm(const Creation *creation)
+{
+    return file_digest_algorithm(creation->algorithm ? creation->algorithm : DEFAULT_ALGORITHM);
+}
+
+static bool add_rootfs(Creation *creation, GError **error)
+{
+    const CreateOptions *options = creation->options;
+    if (!options->rootfs)
+        return true;
+    g_auto(GStrv) skipped = g_strsplit(options->skip_path ? options->skip_path : "", ",", -1);
+    TreeSettings settings = {.root = options->rootfs,
+                             .skipped = (const char *const *)skipped,
+                             .algorithm = digest_algorithm(creation),
+                             .workers = creation->workers};
+    return tree_digests_add(&settings, creation->document, error);
+}
+
+static bool add_ramdisk(const char *path, PolicyDocument *document, const EVP_MD *algorithm,
+                        gpointer unused, GError **error)
+{
+    g_autoptr(GBytes) image = command_read(path, error);
+    return image && ramdisk_digests_add(bytes_of_gbytes(image), path, algorithm, document, error);
+}
+
+/* Files whose names begin with "initr" in one folder. */
+static bool add_ramdisks(Creation *creation, GError **error)
+{
+    const char *folder = creation->options->ramdisk_dir;
+    g_autoptr(GDir) directory = folder ? g_dir_open(folder, 0, error) : NULL;
+    if (!directory)
+        return folder == NULL;
+    FileWork *work = file_work_new("initial RAM disks", add_ramdisk, creation->document,
+                                   digest_algorithm(creation), NULL, creation->workers);
+    for (const char *name; (name = g_dir_read_name(directory));) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        if (g_str_has_prefix(name, "initr") && g_file_test(path, G_FILE_TEST_IS_REGULAR))
+            file_work_add(work, path);
+    }
+    guint failed = file_work_finish(work);
+    return failed == 0 || refuse(error, "%u initial RAM disks could not be unpacked", failed);
+}
+
+static bool add_repositories(Creation *creation, GError **error)
+{
+    const CreateOptions *options = creation->options;
+    PackageSettings settings = {digest_algorithm(creation), creation->workers};
+    PolicyDocument *document = creation->document;
+    return (!options->local_rpm ||
+            package_folder_add(options->local_rpm, ".rpm", &settings, document, error)) &&
+           (!options->local_deb ||
+            package_folder_add(options->local_deb, ".deb", &settings, document, error)) &&
+           (!options->remote_rpm ||
+            rpm_repository_add(options->remote_rpm, &settings, document, error)) &&
+           (!options->remote_deb ||
+            deb_repository_add(options->remote_deb, &settings, document, error));
+}
+
+/* --- the other members --------------------------------------------------------------------------
+ */
+
+/* Each line is a pattern, "#" lines too; blank ones are none. */
+static bool add_excludes(Creation *creation, GError **error)
+{
+    const char *path = creation->options->exclude_list;
+    g_autoptr(GBytes) content = path ? command_read(path, error) : NULL;
+    if (!content)
+        return path == NULL;
+    Bytes bytes = bytes_of_gbytes(content);
+    g_autofree char *text = g_strndup((const char *)bytes.data, bytes.size);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++) {
+        g_autoptr(GError) reason = NULL;
+        Bytes pattern = bytes_of_text(g_strstrip(lines[i]));
+        if (pattern.size == 0)
+            continue;
+        g_autoptr(ExcludeList) list = exclude_list_compile(&pattern, 1, NULL, &reason);
+        if (!list)
+            return refuse(error, "%s:%u: %s", path, i + 1, reason->message);
+        policy_document_add_exclude(creation->document, lines[i]);
+    }
+    return true;
+}
+
+static bool add_keys(Creation *creation, GError **error)
+{
+    for (char **path = creation->options->keys; path && *path; path++) {
+        g_autoptr(GBytes) data = command_read(*path, error);
+        g_autoptr(ImaKey) key = data ? ima_key_parse(bytes_of_gbytes(data), error) : NULL;
+        if (!key) {
+            if (data)
+                g_prefix_error(error, "%s: ", *path);
+            return false;
+        }
+        policy_document_add_key(creation->document, key);
+    }
+    return true;
+}
+
+static void add_ignored_keyrings(Creation *creation)
+{
+    for (char **name = creation->options->ignored_keyrings; name && *name; name++)
+        policy_document_ignore_keyring(creation->document, *name);
+}
+
+/* --- the result ---------------------------------------------------------------------------------
+ */
+
+/* Local time without zone, microseconds: as Python prints it. */
+static char *timestamp_now(void)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *seconds = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+    return g_strdup_printf("%s.%06d", seconds, g_date_time_get_microsecond(now));
+}
+
+static bool write_result(const Creation *creation, GError **error)
+{
+    const CreateOptions *options = creation->options;
+    g_autofree char *timestamp = timestamp_now();
+    g_autofree char *text = policy_document_text(creation->document, timestamp);
+    g_autoptr(RuntimePolicy) checked =
+        runtime_policy_parse(bytes_of_text(text), &runtime_policy_rules_default, error);
+    if (!checked) {
+        g_prefix_error(error, "what came out is no policy: ");
+        return false;
+    }
+    if (policy_document_unnamable(creation->document) > 0)
+        command_note("%u names are no UTF-8 and cannot stand in a policy",
+                     policy_document_unnamable(creation->document));
+    if (options->verbose)
+        command_note("%u paths, %u keyrings, %u buffers",
+                     policy_document_size(creation->document, RUNTIME_POLICY_DIGESTS),
+                     policy_document_size(creation->document, RUNTIME_POLICY_KEYRINGS),
+                     policy_document_size(creation->document, RUNTIME_POLICY_IMA_BUF));
+    g_autofree char *lines =
+        options->show_allowlist ? policy_document_allowlist(creation->document) : NULL;
+    return command_write(options->output, bytes_of_text(lines ? lines : text), error);
+}
+
+static bool create(const CreateOptions *options, GError **error)
+{
+    g_autoptr(PolicyDocument) document = policy_document_new();
+    Creation creation = {.options = options,
+                         .document = document,
+                         .algorithm = options->algorithm,
+                         .algorithm_source = "option --algo",
+                         .workers = (guint)options->workers};
+    if (!add_base_policy(&creation, error) || !add_allowlist(&creation, error) ||
+        !add_measurement_list(&creation, error))
+        return false;
+    if (options->verbose)
+        command_note("digests are %s", creation.algorithm ? creation.algorithm : DEFAULT_ALGORITHM);
+    if (!add_repositories(&creation, error) || !add_ramdisks(&creation, error) ||
+        !add_rootfs(&creation, error) || !add_excludes(&creation, error) ||
+        !add_keys(&creation, error))
+        return false;
+    add_ignored_keyrings(&creation);
+    return write_result(&creation, error);
+}
+
+/* -m without a value is this machine's list. */
+static gboolean take_measurement_list(const char *name, const char *value, gpointer data,
+                                      GError **error)
+{
+    CreateOptions *options = data;
+    g_free(options->measurement_list);
+    options->measurement_list = g_strdup(value ? value : KERNEL_LIST);
+    return TRUE;
+}
+
+/* What the options say one by one; the reason, or NULL. */
+static const char *wrong_usage(const CreateOptions *options)
+{
+    if (options->algorithm && !file_digest_algorithm(options->algorithm))
+        return "--algo is one of sha1, sha256, sha384, sha512, sm3_256";
+    if (options->workers <= 0)
+        return "--max-workers is a number from 1";
+    if (options->skip_path && !options->rootfs)
+        return "--skip-path is about the tree of --rootfs";
+    if ((options->keyrings || options->buffers) && !options->measurement_list)
+        return "--keyrings and --ima-buf are about the entries of --ima-measurement-list";
+    return NULL;
+}
+
+static int run(int argc, char **argv)
+{
+    g_auto(CreateOptions) options = {.workers = DEFAULT_WORKERS};
+    const GOptionEntry entries[] = {
+        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
+         "where the policy goes (default: standard output)", "FILE"},
+        {"base-policy", 'p', 0, G_OPTION_ARG_FILENAME, &options.base_policy,
+         "a policy whose content is taken over", "FILE"},
+        {"ima-measurement-list", 'm', G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK,
+         take_measurement_list, "files that were measured; without FILE, on this machine", "FILE"},
+        {"keyrings", 'k', 0, G_OPTION_ARG_NONE, &options.keyrings,
+         "take keys from the measurement list", NULL},
+        {"ima-buf", 'b', 0, G_OPTION_ARG_NONE, &options.buffers,
+         "take other buffers from the measurement list", NULL},
+        {"allowlist", 'a', 0, G_OPTION_ARG_FILENAME, &options.allowlist,
+         "lines of digest and path, as sha256sum prints them", "FILE"},
+        {"excludelist", 'e', 0, G_OPTION_ARG_FILENAME, &options.exclude_list,
+         "expressions, one a line, for names that are not judged", "FILE"},
+        {"rootfs", 0, 0, G_OPTION_ARG_FILENAME, &options.rootfs,
+         "tree of a machine's files; those of root are taken", "DIR"},
+        {"skip-path", 's', 0, G_OPTION_ARG_FILENAME, &options.skip_path,
+         "directories of the tree that are passed over, with commas between", "DIRS"},
+        {"ramdisk-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.ramdisk_dir,
+         "folder with initial RAM disks, files named initr*", "DIR"},
+        {"local-rpm-repo", 0, 0, G_OPTION_ARG_FILENAME, &options.local_rpm,
+         "folder with RPM packages, in folders below it too", "DIR"},
+        {"remote-rpm-repo", 0, 0, G_OPTION_ARG_STRING, &options.remote_rpm,
+         "RPM repository: the folder of repodata/", "URL"},
+        {"local-deb-repo", 0, 0, G_OPTION_ARG_FILENAME, &options.local_deb,
+         "folder with Debian packages, in folders below it too", "DIR"},
+        {"remote-deb-repo", 0, 0, G_OPTION_ARG_STRING, &options.remote_deb,
+         "Debian repository: the folder of a Packages file, paths in which are below the part of "
+         "the URL before /dists/",
+         "URL"},
+        {"ignored-keyrings", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.ignored_keyrings,
+         "a keyring that is not judged; repeatable", "NAME"},
+        {"add-ima-signature-verification-key", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.keys,
+         "certificate or key of file signatures; repeatable", "FILE"},
+        {"algo", 0, 0, G_OPTION_ARG_STRING, &options.algorithm,
+         "algorithm of the digests (default: that of the other input, or " DEFAULT_ALGORITHM ")",
+         "NAME"},
+        {"max-workers", 0, 0, G_OPTION_ARG_INT, &options.workers,
+         "so many cores at the most (default: 8)", "NUMBER"},
+        {"show-legacy-allowlist", 0, 0, G_OPTION_ARG_NONE, &options.show_allowlist,
+         "print lines of digest and path in place of the policy", NULL},
+        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "say what is done", NULL},
+        {NULL},
+    };
+    int status;
+    if (!command_parse_with(&create_runtime_command, entries, &options, argc, argv, &status))
+        return status;
+    const char *wrong = wrong_usage(&options);
+    if (wrong)
+        return command_fail(&create_runtime_command, STATUS_USAGE, "%s", wrong);
+    g_autoptr(GError) error = NULL;
+    if (!create(&options, &error))
+        return command_fail(&create_runtime_command, STATUS_FAILED, "%s", error->message);
+    return STATUS_GOOD;
+}
+
+const PolicyCommand create_runtime_command = {
+    "create", "runtime", "make a runtime policy from what is known of a machine", run};
