@@ -6,12 +6,8 @@
 #include <string.h>
 
 static const PolicyCommand *const commands[] = {
-    &check_measured_boot_command,
-    &check_runtime_command,
-    &create_measured_boot_command,
-    &create_runtime_command,
-    &show_event_log_command,
-    &sign_runtime_command,
+    &check_measured_boot_command, &check_runtime_command,  &create_measured_boot_command,
+    &create_runtime_command,      &show_event_log_command, &sign_runtime_command,
 };
 
 static void print_help(FILE *stream)

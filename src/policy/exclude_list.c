@@ -62,14 +62,10 @@ static bool propagate(GError **error, const GError *reason)
 static bool check_cost(Bytes pattern, GError **error)
 {
     g_autoptr(PythonRegex) alone = python_regex_new();
-    g_autoptr(GError) reason = NULL;
     /* A reference to another pattern's group keeps it from being tried alone. */
     if (!python_regex_add_alternative(alone, pattern, NULL) || !python_regex_finish(alone, NULL))
         return true;
-    g_autoptr(PythonPattern) compiled = python_pattern_of(alone, PYTHON_MATCH_BEGINNING, &reason);
-    if (!compiled)
-        return propagate(error, reason);
-    if (!python_pattern_is_slow(compiled, alone))
+    if (!python_regex_is_slow(alone))
         return true;
     g_set_error_literal(error, EXCLUDE_ERROR, EXCLUDE_ERROR_COSTLY,
                         "too costly: a name can be made on which it backtracks for long; repeat no "

@@ -72,14 +72,50 @@ static bool find_private(Bytes der, FoundKey *found)
     return found->pkey != NULL;
 }
 
+/* The content of a DER element that fills `bytes`; false when it is of another tag or length. */
+static bool der_content(Bytes bytes, uint8_t tag, Bytes *content)
+{
+    const uint8_t *at = bytes.data;
+    long size;
+    int found, class;
+    if (bytes.size == 0 || bytes.size > IMA_KEY_MAX_SIZE || *at != tag)
+        return false;
+    int result = ASN1_get_object(&at, &size, &found, &class, (long)bytes.size);
+    *content = bytes_of(at, (size_t)size);
+    return (result & 0x81) == 0 && at + size == bytes.data + bytes.size;
+}
+
+/*
+ * The first tags of each kind, one inside the other, after the outer SEQUENCE: telling what is no
+ * key at all must cost little, as lists may hold thousands of buffers.
+ */
+static bool may_be_certificate(Bytes content)
+{
+    return content.size > 0 && content.data[0] == V_ASN1_SEQUENCE + V_ASN1_CONSTRUCTED;
+}
+
+static bool may_be_public(Bytes content)
+{
+    return content.size > 0 && (content.data[0] == V_ASN1_SEQUENCE + V_ASN1_CONSTRUCTED ||
+                                content.data[0] == V_ASN1_INTEGER);
+}
+
+static bool may_be_private(Bytes content)
+{
+    return content.size > 0 && content.data[0] == V_ASN1_INTEGER;
+}
+
 /* The three kinds of content, in the order in which they are tried, and the PEM names of each. */
 static const struct {
+    bool (*may_be)(Bytes content);
     bool (*find)(Bytes der, FoundKey *found);
     const char *pem_names[4];
 } encodings[] = {
-    {find_in_certificate, {PEM_STRING_X509, PEM_STRING_X509_OLD, NULL}},
-    {find_public, {PEM_STRING_PUBLIC, PEM_STRING_RSA_PUBLIC, NULL}},
-    {find_private, {PEM_STRING_PKCS8INF, PEM_STRING_RSA, PEM_STRING_ECPRIVATEKEY, NULL}},
+    {may_be_certificate, find_in_certificate, {PEM_STRING_X509, PEM_STRING_X509_OLD, NULL}},
+    {may_be_public, find_public, {PEM_STRING_PUBLIC, PEM_STRING_RSA_PUBLIC, NULL}},
+    {may_be_private,
+     find_private,
+     {PEM_STRING_PKCS8INF, PEM_STRING_RSA, PEM_STRING_ECPRIVATEKEY, NULL}},
 };
 
 /* The first block of a PEM text with one of these names; an encrypted one has a header, and is no
@@ -164,12 +200,16 @@ static ImaKey *not_a_key(GError **error)
 
 ImaKey *ima_key_parse(Bytes data, GError **error)
 {
+    static const char begin[] = "-----BEGIN ";
+    Bytes content = BYTES_EMPTY;
     if (data.size == 0 || data.size > IMA_KEY_MAX_SIZE)
         return not_a_key(error);
-    for (size_t i = 0; i < G_N_ELEMENTS(encodings); i++) {
+    bool der = der_content(data, V_ASN1_SEQUENCE + V_ASN1_CONSTRUCTED, &content);
+    bool pem = memmem(data.data, data.size, begin, sizeof begin - 1) != NULL;
+    for (size_t i = 0; (der || pem) && i < G_N_ELEMENTS(encodings); i++) {
         FoundKey found = {0};
-        if (encodings[i].find(data, &found) ||
-            find_in_pem(data, encodings[i].pem_names, encodings[i].find, &found)) {
+        if ((der && encodings[i].may_be(content) && encodings[i].find(data, &found)) ||
+            (pem && find_in_pem(data, encodings[i].pem_names, encodings[i].find, &found))) {
             ERR_clear_error();
             return key_new(found, error);
         }

@@ -19,13 +19,13 @@ struct PythonMatcher {
     pcre2_jit_stack *stack;
 };
 
-PythonPattern *python_pattern_of(const PythonRegex *regex, PythonMatchMode mode, GError **error)
+/* `more` are further options of PCRE2. */
+static pcre2_code *compile(const PythonRegex *regex, uint32_t more, GError **error)
 {
     int problem;
     PCRE2_SIZE offset;
     uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | PCRE2_MATCH_INVALID_UTF |
-                       PCRE2_NEVER_BACKSLASH_C |
-                       (mode == PYTHON_MATCH_WHOLE ? (uint32_t)PCRE2_ENDANCHORED : 0);
+                       PCRE2_NEVER_BACKSLASH_C | more;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)python_regex_text(regex), PCRE2_ZERO_TERMINATED,
@@ -38,8 +38,16 @@ PythonPattern *python_pattern_of(const PythonRegex *regex, PythonMatchMode mode,
         g_set_error_literal(error, PYTHON_REGEX_ERROR,
                             large ? PYTHON_REGEX_ERROR_COSTLY : PYTHON_REGEX_ERROR_NOT_PORTABLE,
                             (const char *)reason);
-        return NULL;
     }
+    return code;
+}
+
+PythonPattern *python_pattern_of(const PythonRegex *regex, PythonMatchMode mode, GError **error)
+{
+    pcre2_code *code =
+        compile(regex, mode == PYTHON_MATCH_WHOLE ? (uint32_t)PCRE2_ENDANCHORED : 0, error);
+    if (!code)
+        return NULL;
     /* Where memory must not be both written and executed there is no such code: the interpreter
      * gives the same answers. */
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
@@ -105,14 +113,17 @@ PythonMatchResult python_pattern_match(const PythonPattern *pattern, PythonMatch
     return match(pattern, matcher, text, 0);
 }
 
-bool python_pattern_is_slow(const PythonPattern *pattern, const PythonRegex *regex)
+bool python_regex_is_slow(const PythonRegex *regex)
 {
+    /* Without a look at which characters the text must have: a name can have them all. */
+    PythonPattern plain = {compile(regex, PCRE2_NO_START_OPTIMIZE, NULL)};
     g_autoptr(PythonMatcher) matcher = python_matcher_new();
     const GPtrArray *probes = python_regex_probes(regex);
+    bool slow = false;
     /* Compiled code counts its steps in another way, the interpreter always in the same. */
-    for (guint i = 0; i < probes->len; i++)
-        if (match(pattern, matcher, bytes_of_gbytes(g_ptr_array_index(probes, i)), PCRE2_NO_JIT) ==
-            PYTHON_LIMIT_REACHED)
-            return true;
-    return false;
+    for (guint i = 0; plain.code && !slow && i < probes->len; i++)
+        slow = match(&plain, matcher, bytes_of_gbytes(probes->pdata[i]), PCRE2_NO_JIT) ==
+               PYTHON_LIMIT_REACHED;
+    pcre2_code_free(plain.code);
+    return slow;
 }

@@ -35,6 +35,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PythonMatcher, python_matcher_free)
 /* A text that is no UTF-8 is matched up to its first foreign byte. */
 PythonMatchResult python_pattern_match(const PythonPattern *pattern, PythonMatcher *matcher,
                                        Bytes text);
-/* Does the matcher reach its limit on one of the texts that are made to slow the pattern down?
- * Counted the same on every machine. */
-bool python_pattern_is_slow(const PythonPattern *pattern, const PythonRegex *regex);
+/* Does the matcher reach its limit on one of the texts that are made to slow a finished expression
+ * down? Counted the same on every machine. */
+bool python_regex_is_slow(const PythonRegex *regex);
