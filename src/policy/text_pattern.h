@@ -7,9 +7,6 @@
 
 #include "policy/python_regex.h"
 
-/* Steps of one match, so that no pattern can be made to search for ever. */
-#define TEXT_PATTERN_MATCH_LIMIT 100000
-
 typedef enum {
     TEXT_PATTERN_DIFFERS = 0,
     TEXT_PATTERN_MATCHES,

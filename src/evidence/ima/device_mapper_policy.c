@@ -1,29 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "evidence/ima/device_mapper_policy.h"
 
-#include "policy/python_regex.h"
+#include "policy/python_pattern.h"
 
-#include <pcre2.h>
 #include <string.h>
 
 G_DEFINE_QUARK(device - mapper - error - quark, device_mapper_error)
 
 enum { POLICY_VERSION = 1 };
 
-/* Steps for one value: they are short, and expressions in use far below. */
-#define MATCH_LIMIT 100000
-
 struct DeviceMapperPolicy {
     Json *object;
     bool by_name;
-    GHashTable *expressions; /* pattern (char*) -> pcre2_code*, NULL when it is none */
-    pcre2_match_context *context;
+    GHashTable *expressions; /* pattern (char*) -> PythonPattern*, NULL when it is none */
+    PythonMatcher *matcher;
 };
 
-static void free_expression(gpointer code)
+static void free_expression(gpointer pattern)
 {
-    pcre2_code_free(code);
+    python_pattern_free(pattern);
 }
 
 static DeviceMapperPolicy *refuse(GError **error, const char *member)
@@ -50,8 +45,7 @@ DeviceMapperPolicy *device_mapper_policy_parse(Bytes text, GError **error)
     policy->by_name = strcmp(match_on, "name") == 0;
     policy->object = g_steal_pointer(&object);
     policy->expressions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_expression);
-    policy->context = pcre2_match_context_create(NULL);
-    pcre2_set_match_limit(policy->context, MATCH_LIMIT);
+    policy->matcher = python_matcher_new();
     return policy;
 }
 
@@ -61,7 +55,7 @@ void device_mapper_policy_free(DeviceMapperPolicy *policy)
         return;
     json_unref(policy->object);
     g_hash_table_unref(policy->expressions);
-    pcre2_match_context_free(policy->context);
+    python_matcher_free(policy->matcher);
     g_free(policy);
 }
 
@@ -75,36 +69,14 @@ Json *device_mapper_policy_rules(const DeviceMapperPolicy *policy)
     return json_member(policy->object, "rules");
 }
 
-static pcre2_code *compile(const char *pattern)
-{
-    g_autoptr(PythonRegex) regex = python_regex_new();
-    if (!python_regex_set(regex, bytes_of_text(pattern), NULL))
-        return NULL;
-    int code;
-    PCRE2_SIZE offset;
-    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
-    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-    pcre2_code *compiled = pcre2_compile(
-        (PCRE2_SPTR)python_regex_text(regex), PCRE2_ZERO_TERMINATED,
-        PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | PCRE2_ENDANCHORED, &code, &offset, context);
-    pcre2_compile_context_free(context);
-    return compiled;
-}
-
 bool device_mapper_policy_matches(DeviceMapperPolicy *policy, const char *pattern, Bytes text)
 {
     gpointer compiled;
     if (!g_hash_table_lookup_extended(policy->expressions, pattern, NULL, &compiled)) {
-        compiled = compile(pattern);
+        compiled = python_pattern_compile(bytes_of_text(pattern), PYTHON_MATCH_WHOLE, NULL);
         g_hash_table_insert(policy->expressions, g_strdup(pattern), compiled);
     }
-    if (!compiled)
-        return false;
-    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-    int found = pcre2_match(compiled, text.size > 0 ? text.data : (PCRE2_SPTR) "", text.size, 0, 0,
-                            data, policy->context);
-    pcre2_match_data_free(data);
-    return found >= 0;
+    return compiled && python_pattern_match(compiled, policy->matcher, text) == PYTHON_MATCHES;
 }
 
 static bool is_one_of(const char *text, const char *const *words)
