@@ -74,7 +74,7 @@ def test_usage_errors(deployment, flags):
     ("RUN_AS", "nobody", "user:group"), ("VERIFIER_TLS_CA_CERT", "/nowhere/ca.pem", "/nowhere/ca.pem"),
     ("TPM_ENCRYPTION_ALG", "ecc", "do not fit")])
 def test_bad_values_are_refused(deployment, option, value, needle):
-    """C36-C47: exit 1 with the option and what is allowed, before a TPM is opened."""
+    """C36-C47, C106: exit 1 with the option and what is allowed, before a TPM is opened."""
     env = {f"KEYLIME_AGENT_{option}": value, "TCTI": "swtpm:host=127.0.0.1,port=1"}
     if option == "TPM_ENCRYPTION_ALG":
         env["KEYLIME_AGENT_TPM_SIGNING_ALG"] = "rsassa"

@@ -23,7 +23,7 @@ def stage(deployment, tmp_path):
 
 
 def test_wrong_authority(stage, tmp_path):
-    """C88, C111: nothing is sent, and the message has the way out."""
+    """C9, C88, C111: nothing is sent, and the message has the way out."""
     other = Authority(tmp_path / "other", name="another CA")
     agent = stage.agent(env={"KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": str(other.certificate_path)})
     found = agent.wait_for_line(r"certificate verify failed.*")[0]
@@ -46,7 +46,7 @@ def test_system_store_does_not_count(stage, tmp_path):
     (("elsewhere.example",), 1, "KEYLIME_AGENT_TLS_ACCEPT_INVALID_HOSTNAMES"),
     (("localhost",), -1, None)])
 def test_wrong_name_and_expired(stage, tmp_path, hosts, days, option):
-    """C90: only the name can be waived by tls_accept_invalid_hostnames; --insecure waives all."""
+    """C57, C90: only the name can be waived by tls_accept_invalid_hostnames; --insecure waives all."""
     stage.verifier.stop()
     stage.authority = Authority(tmp_path / "second", hosts=hosts, days=days)
     stage.verifier = FakeVerifier(stage.authority)
@@ -68,7 +68,7 @@ def test_wrong_name_and_expired(stage, tmp_path, hosts, days, option):
 
 
 def test_bundle_that_changes(stage, tmp_path):
-    """C91: a second certificate in the file counts as soon as it is there."""
+    """C9, C91: a second certificate in the file counts as soon as it is there."""
     bundle = tmp_path / "bundle.pem"
     other = Authority(tmp_path / "other", name="another CA")
     bundle.write_bytes(other.certificate_path.read_bytes())

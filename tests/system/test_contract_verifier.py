@@ -123,7 +123,7 @@ def tcp_sockets(pid):
 
 
 def test_C15_C16_C17_an_address_in_the_enrolment_is_never_called(deployment):
-    """A verifier of push mode connects to nobody, whatever a pull tenant enrols."""
+    """A verifier of push mode connects to nobody, whatever a pull tenant enrols (C3 too)."""
     calls = []
     listener = socket.create_server(("127.0.0.1", 0))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `make install` puts on a machine: programs under their names, example configurations, units,
-user and directories (contract C7, U9, U11, U18; configuration-and-operations 12.1; push-agent 15)."""
+user and directories (contract C7, C66, C67, C69, C72, C73, U9, U11, U18; configuration-and-operations
+12.1; push-agent 15)."""
 import configparser
 import os
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the registrar starts, reloads, stops, and refuses; the certificates it makes
-(configuration-and-operations 7.2, 10, 12; contract C99, C109, C120, U2, U4-U8, U11, U23)."""
+(configuration-and-operations 7.2, 10, 12; contract C73, C74, C99, C109, C120, U1, U2, U4-U8, U11, U16, U23)."""
 import base64
 import hashlib
 import os

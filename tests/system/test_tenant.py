@@ -157,7 +157,7 @@ def test_bad_tpm_policy(registered, policy, words):
 
 
 def test_enrolment_and_lists(registered):
-    """C75, C80, C82, C84: add, again, lists, bulk, update, delete, regdelete."""
+    """C75, C80, C82, C84, U19, U21: add, again, lists, bulk, update, delete, regdelete."""
     zero = "0" * 64
     done = registered.tenant(
         "-c", "add", "--push-model", "-u", AGENT, "-t", "192.0.2.1", "-tp", "7",

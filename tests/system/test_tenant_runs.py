@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded runs of upstream's keylime_tenant, repeated with ours: exit status, lines and printed records are
-what scripts cut on (tenant-and-management-api 2.11; decision D102)."""
+what scripts cut on (tenant-and-management-api 2.11; decision D102; contract U8)."""
 import json
 import re
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals and service-manager messages of base/daemon.h. */
+/* Signals and service-manager messages of base/daemon.h; what comes due meanwhile (contract U23).
+ */
 #include "base/daemon.h"
 
 #include <setjmp.h>

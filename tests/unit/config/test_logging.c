@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Levels and forms of the log (contract U10). */
 #include "base/json.h"
 #include "base/log.h"
 #include "config/logging.h"

@@ -534,6 +534,7 @@ static void a_resumed_session_keeps_its_identity(void **state)
     }
 }
 
+/* Contract C111. */
 static void a_peer_that_distrusts_us_is_logged_once(void **state)
 {
     World *world = *state;

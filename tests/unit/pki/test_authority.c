@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The CA directory: profiles, files and modes, renewal, processes that start together. */
+/* The CA directory: profiles, files and modes, renewal (contract U23), processes that start
+ * together. */
 #include "fixture.h"
 #include "pki/keystore.h"
 
