@@ -51,7 +51,7 @@ def test_behind_a_firewall_and_nat(deployment):
     deployment.start_registrar()
     machine = HiddenMachine([deployment.verifier_port, deployment.registrar_port])
     trace = deployment.directory / "connects"
-    watch = ["strace", "-f", "-qq", "-e", "trace=connect", "-o", trace] if shutil.which("strace") else []
+    watch = ["strace", "-D", "-f", "-qq", "-e", "trace=connect", "-o", trace] if shutil.which("strace") else []
     agent = Program("agent", machine.command(*watch, BINARIES["agent"], "--avoid-tpm"),
                     {**deployment.env, **deployment.agent_env(AGENT)}, deployment.directory / "hidden.log")
     deployment.programs.append(agent)
