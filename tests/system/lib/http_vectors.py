@@ -2,7 +2,7 @@
 """The captured requests and answers of the shared folder (vectors/http): reading them, putting this run's
 ids, keys and tokens in their places, and comparing answers."""
 import base64
-import copy
+import hashlib
 import http.client
 import json
 import os
@@ -10,6 +10,7 @@ import pathlib
 import re
 import socket
 import ssl
+import struct
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 SHARED = pathlib.Path(os.environ.get("KEYLIME_SHARED") or SOURCE.parent / "shared")
@@ -133,15 +134,22 @@ def with_data(body, data):
     return walk(body, visit)
 
 
-def without_logs(body):
-    """Evidence without the logs that no policy asked for."""
-    body = copy.deepcopy(body)
-    attributes = body["data"].get("attributes", {})
-    for member in ("evidence_collected", "evidence", "evidence_requested"):
-        if isinstance(attributes.get(member), list):
-            attributes[member] = [each for each in attributes[member]
-                                  if not str(each.get("evidence_type", "")).endswith("_log")]
-    return body
+def measurement_list(cases):
+    """The captured machine's list and PCR 10 after it: (lines, {number of lines: value})."""
+    lines = []
+    for key in ("flow/attestation-evidence", "flow/second-attestation-evidence-via-latest"):
+        body = json.loads(next(case for case in cases if case["key"] == key)["request"]["body"])
+        item = body["data"]["attributes"]["evidence_collected"][1]
+        lines += item["data"]["entries"].splitlines(keepends=True)
+    values = {0: bytes(32)}
+    for number, line in enumerate(lines):
+        _, _, _, digest, path = line.rstrip("\n").split(" ")
+        algorithm, value = digest.split(":")
+        field = algorithm.encode() + b":\0" + bytes.fromhex(value)
+        name = path.encode() + b"\0"
+        data = struct.pack("<I", len(field)) + field + struct.pack("<I", len(name)) + name
+        values[number + 1] = hashlib.sha256(values[number] + hashlib.sha256(data).digest()).digest()
+    return lines, values
 
 
 # --- comparison ---------------------------------------------------------------------------------------
