@@ -63,6 +63,13 @@ int command_fail(const PolicyCommand *command, int status, const char *format, .
     return status;
 }
 
+char *command_timestamp(void)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *seconds = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+    return g_strdup_printf("%s.%06d", seconds, g_date_time_get_microsecond(now));
+}
+
 void command_note(const char *format, ...)
 {
     va_list arguments;

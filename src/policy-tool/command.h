@@ -25,6 +25,7 @@ typedef struct {
 } PolicyCommand;
 
 extern const PolicyCommand check_runtime_command;
+extern const PolicyCommand convert_runtime_command;
 extern const PolicyCommand create_measured_boot_command;
 extern const PolicyCommand create_runtime_command;
 extern const PolicyCommand show_event_log_command;
@@ -44,6 +45,9 @@ bool command_parse_with(const PolicyCommand *command, const GOptionEntry *entrie
 /* "keylime-policy create runtime: REASON" on standard error; returns `status`. */
 int command_fail(const PolicyCommand *command, int status, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
+/* Now, for meta.timestamp: local time without zone, microseconds, as Python prints it. Newly
+ * allocated. */
+char *command_timestamp(void);
 /* A line of advice or progress on standard error. */
 void command_note(const char *format, ...) G_GNUC_PRINTF(1, 2);
 

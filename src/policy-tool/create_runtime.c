@@ -263,18 +263,10 @@ static void add_ignored_keyrings(Creation *creation)
 /* --- the result ---------------------------------------------------------------------------------
  */
 
-/* Local time without zone, microseconds: as Python prints it. */
-static char *timestamp_now(void)
-{
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autofree char *seconds = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
-    return g_strdup_printf("%s.%06d", seconds, g_date_time_get_microsecond(now));
-}
-
 static bool write_result(const Creation *creation, GError **error)
 {
     const CreateOptions *options = creation->options;
-    g_autofree char *timestamp = timestamp_now();
+    g_autofree char *timestamp = command_timestamp();
     g_autofree char *text = policy_document_text(creation->document, timestamp);
     g_autoptr(RuntimePolicy) checked =
         runtime_policy_parse(bytes_of_text(text), &runtime_policy_rules_default, error);

@@ -5,10 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* clang-format off */
 static const PolicyCommand *const commands[] = {
-    &check_measured_boot_command, &check_runtime_command,  &create_measured_boot_command,
-    &create_runtime_command,      &show_event_log_command, &sign_runtime_command,
+    &check_measured_boot_command,
+    &check_runtime_command,
+    &convert_runtime_command,
+    &create_measured_boot_command,
+    &create_runtime_command,
+    &show_event_log_command,
+    &sign_runtime_command,
 };
+/* clang-format on */
 
 static void print_help(FILE *stream)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""keylime-policy on runtime policies: create, sign and check."""
+"""keylime-policy on runtime policies: create, convert, sign and check."""
 import base64
 import functools
 import gzip
@@ -85,7 +85,7 @@ def test_wrong_usage(arguments):
     assert done.stderr.startswith("keylime-policy ")
 
 
-@pytest.mark.parametrize("action", ["create", "sign", "check"])
+@pytest.mark.parametrize("action", ["create", "convert", "sign", "check"])
 def test_help_shows_every_option(action):
     text = policy(action, "runtime", "--help").stdout
     assert text.startswith("Usage:\n  keylime-policy " + action + " runtime")
@@ -331,6 +331,44 @@ def test_from_a_remote_debian_repository(web):
     made = created("--remote-deb-repo", url + "/dists/stable")
     assert made["digests"] == {"/usr/bin/y": [sha256(b"y")]}
     assert "404" in policy("create", "runtime", "--remote-deb-repo", url + "/none", check=1).stderr
+
+
+# --- convert ------------------------------------------------------------------------------------------
+
+def test_converts_an_allow_list(tmp_path):
+    (tmp_path / "allow").write_text(f"{sha256(b'a')}  /usr/bin/a\nlonely\n{sha256(b'k')} %keyring:.ima\n")
+    (tmp_path / "exclude").write_text("# comment\n/tmp/.*\n\n")
+    (tmp_path / "key").write_bytes(certificate().public_bytes(serialization.Encoding.PEM))
+    done = policy("convert", "runtime", "-a", tmp_path / "allow", "-e", tmp_path / "exclude",
+                  "-k", tmp_path / "key")
+    made = json.loads(done.stdout)
+    assert made["digests"] == {"/usr/bin/a": [sha256(b"a")]}
+    assert made["keyrings"] == {".ima": [sha256(b"k")]}
+    assert made["excludes"] == ["/tmp/.*"] and len(json.loads(made["verification-keys"])["keyids"]) == 1
+    assert "line 2" in done.stderr
+
+
+def test_converts_older_policies(tmp_path):
+    old = {"meta": {"version": 0}, "digests": {"/a": [sha256(b"a")]}, "excludes": ["/x"]}
+    (tmp_path / "old").write_text(json.dumps(old))
+    made = json.loads(policy("convert", "runtime", "-r", tmp_path / "old").stdout)
+    assert made["meta"]["version"] == 1 and made["meta"]["generator"] == 2
+    assert made["digests"] == old["digests"] and made["excludes"] == ["/x"]
+    (tmp_path / "row").write_text(json.dumps({"allowlist": {"hashes": old["digests"]}, "exclude": ["/y"]}))
+    made = json.loads(policy("convert", "runtime", "-r", tmp_path / "row", "-o", tmp_path / "out").stdout or
+                      (tmp_path / "out").read_text())
+    assert made["digests"] == old["digests"] and made["excludes"] == ["/y"]
+
+
+@pytest.mark.parametrize("text, reason", [
+    ("sha256:aa /a\n", "digests./a[0]"), ("[]", "neither"), ('{"digests": {}}', "needs no conversion")])
+def test_converts_nothing_that_a_verifier_refuses(tmp_path, text, reason):
+    (tmp_path / "allow").write_text(text)
+    (tmp_path / "out").write_text("what was there")
+    done = policy("convert", "runtime", "-a", tmp_path / "allow", "-o", tmp_path / "out", check=1)
+    assert reason in done.stderr and (tmp_path / "out").read_text() == "what was there"
+    policy("convert", "runtime", check=2)
+    policy("convert", "runtime", "-a", "x", "-r", "y", check=2)
 
 
 # --- sign ---------------------------------------------------------------------------------------------
