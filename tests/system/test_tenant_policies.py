@@ -182,3 +182,35 @@ def test_a_measured_boot_policy_and_its_failure(servers, machine, tmp_path):
     assert verdict(servers, machine)["evaluation"] == "fail"
     explained = servers.tenant("-c", "cvstatus", "-u", machine.id, check=0).stdout
     assert "measured_boot.invalid_pcr_4" in explained and "PCR: 4" in explained, explained
+
+
+@pytest.mark.parametrize("option,kind", [("--runtime-policy-name", "IMA"), ("--mb-policy-name", "mb_policy")])
+def test_C79_an_unknown_name_enrols_nothing(servers, machine, option, kind):
+    done = servers.tenant("-c", "add", "--push-model", "-u", machine.id, option, "nowhere", check=1)
+    told = done.stdout.splitlines()[-1]
+    assert "404" in told and "nowhere" in told and kind.lower() in told.lower(), told
+    servers.tenant("-c", "cvstatus", "-u", machine.id, check=1)
+    assert "nowhere" not in servers.tenant("-c", "listruntimepolicy", check=0).stdout
+    assert "nowhere" not in servers.tenant("-c", "listmbpolicy", check=0).stdout
+
+
+def test_C77_C78_policies_by_name(servers, machine, tmp_path):
+    """Both at once: the logs are asked for, a boot that differs fails, a file that differs fails."""
+    machine.boot(usual())
+    machine.run("/bin/sh")
+    names = ["--runtime-policy-name", "fleet", "--mb-policy-name", "boot"]
+    servers.tenant("-c", "addruntimepolicy", *names[:2], "--runtime-policy",
+                   write(tmp_path / "p", machine.policy()), check=0)
+    servers.tenant("-c", "addmbpolicy", *names[2:], "--mb-policy",
+                   write(tmp_path / "mb", {"any": "thing"}), check=0)
+    servers.tenant("-c", "add", "--push-model", "-u", machine.id, *names, check=0)
+    record = machine.record(servers.admin())
+    assert record["has_runtime_policy"] == 1 and record["has_mb_refstate"] == 1
+    machine.authenticate()
+    assert verdict(servers, machine)["evaluation"] == "pass"
+    machine.run("/tmp/unknown")
+    failed = verdict(servers, machine)
+    assert failed["evaluation"] == "fail" and "/tmp/unknown" in json.dumps(failed)
+    machine.ak.extend("sha256", 4, hashlib.sha256(b"loader").digest())
+    failed = verdict(servers, machine)
+    assert failed["evaluation"] == "fail" and "measured_boot" in json.dumps(failed)
