@@ -183,6 +183,7 @@ static bool read_body(const Route *route, HttpRequest *request, HttpResponse *re
     if (!json_object_is_type(json, json_type_object))
         return refuse(response, request, route, 400, "The body must be a JSON object");
     request->json = g_steal_pointer(&json);
+    http_request_drop_body(request);
     return true;
 }
 

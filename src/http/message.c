@@ -208,6 +208,12 @@ Bytes http_request_body(const HttpRequest *request)
     return bytes_of(request->body, request->body_size);
 }
 
+void http_request_drop_body(HttpRequest *request)
+{
+    g_clear_pointer(&request->body, g_free);
+    request->body_size = 0;
+}
+
 Json *http_request_json(const HttpRequest *request)
 {
     return request->json;

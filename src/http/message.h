@@ -44,6 +44,7 @@ const char *http_request_query(const HttpRequest *request, const char *name);
 const char *http_request_header(const HttpRequest *request, const char *name);
 /* A header that is a list: all its lines in order, joined by commas. Newly allocated, or NULL. */
 char *http_request_header_list(const HttpRequest *request, const char *name);
+/* Empty for a handler whose route takes JSON: that is parsed already. */
 Bytes http_request_body(const HttpRequest *request);
 /* The body as a JSON object; NULL when the route takes no body. Routes that need one never get
  * NULL. */

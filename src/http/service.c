@@ -9,6 +9,7 @@
 #include "http/peer.h"
 #include "pki/tls.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,9 @@
 #define WORKERS_PER_IO_THREAD 4
 /* Certificates come due while a server runs for months (decision D114). */
 #define CERTIFICATES_SECONDS (24 * 60 * 60)
+
+/* Bytes from which memory is a mapping of its own. */
+#define MMAP_THRESHOLD (512 * 1024)
 
 typedef struct {
     const Service *service;
@@ -180,6 +184,9 @@ int service_main(const Service *service, int argc, char **argv)
     int status = 0;
     Life life = {.service = service};
     umask(077);
+    /* Logs and policies of megabytes come and go: what they took is given back at once, as a
+     * threshold that is set does not grow with them. */
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
     life.config = command_line_start(service->schema, argc, argv, &status);
     if (!life.config)
         return status;

@@ -3,7 +3,11 @@
 
 #include "base/json.h"
 
+#include <malloc.h>
 #include <string.h>
+
+/* Bytes of a policy's text from which the memory of its compilation is given back. */
+#define TRIM_SIZE (1024 * 1024)
 
 struct SharedKey {
     gint references;
@@ -283,6 +287,9 @@ RuntimePolicy *references_add_runtime(References *references, const char *checks
         runtime_policy_parse(bytes_of_text(text), &runtime_policy_rules_default, error);
     if (!policy)
         return NULL;
+    /* Compiling a large policy leaves holes of many times its size. */
+    if (strlen(text) > TRIM_SIZE)
+        (void)malloc_trim(0);
     g_autoptr(GBytes) kept = g_bytes_new(checksum, strlen(checksum));
     size_t weight = runtime_policy_memory(policy);
     g_mutex_lock(&references->mutex);
