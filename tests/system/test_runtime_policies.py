@@ -3,14 +3,18 @@
 growing lists, failures and their explanation, reboots, and what survives a restart (ima 7-12,
 tenant-and-management-api 4.3, 6; decisions D39-D56, D69, D74, D81, D83)."""
 import base64
+import hashlib
+import itertools
 import json
+import struct
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from lib.log_site import LogSite, ima_item
 from lib.logging_agent import LoggingAgent, encoded, runtime_policy
+from lib.program import free_port, wait_until
 from lib.push_agent import enrolment
 
 EMPTY = runtime_policy({}, generator=1)
@@ -463,3 +467,93 @@ def test_violations_by_option(tmp_path):
         site.fails(machine, "ima.validation.tomtou")
     finally:
         site.deployment.stop()
+
+
+class FileSigner:
+    """Signs files as evmctl does; its key goes onto the kernel's ring."""
+
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        public = self.key.public_key()
+        point = public.public_bytes(serialization.Encoding.X962,
+                                    serialization.PublicFormat.UncompressedPoint)
+        self.key_id = hashlib.sha1(point).digest()[-4:]
+        self.der = public.public_bytes(serialization.Encoding.DER,
+                                       serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    def sign(self, digest):
+        signature = self.key.sign(bytes.fromhex(digest), ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        return b"\x03\x02\x04" + self.key_id + struct.pack(">H", len(signature)) + signature
+
+
+def test_a_learned_key_verifies_signatures_after_a_restart(site):
+    signer = FileSigner()
+    machine = site.machine()
+    key_digest = machine.list.add_buffer(".ima", signer.der)
+    site.enrol(machine, machine.policy(keyrings={".ima": [key_digest]}))
+    site.passes(machine)
+    site.restart()
+    digest = hashlib.sha256(b"/usr/bin/signed").hexdigest()
+    machine.list.add_signed("/usr/bin/signed", signer.sign(digest))
+    assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 2
+    machine.list.add_signed("/usr/bin/forged", signer.sign(digest))
+    site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+
+
+def test_keys_of_the_enrolment_verify_signatures(site):
+    signer = FileSigner()
+    machine = site.machine()
+    ring = {"pubkeys": [base64.b64encode(signer.der).decode()],
+            "keyids": [int.from_bytes(signer.key_id, "big")]}
+    wrong = {**ring, "keyids": [1]}
+    refused = site.call("POST", f"/v2.6/agents/{machine.id}", enrolment(
+        machine.ak, ima_sign_verification_keys=json.dumps(wrong)))
+    assert refused.status_code == 400, refused.text
+    site.enrol(machine, machine.policy(), ima_sign_verification_keys=json.dumps(ring))
+    digest = hashlib.sha256(b"/usr/bin/signed").hexdigest()
+    machine.list.add_signed("/usr/bin/signed", signer.sign(digest))
+    site.passes(machine)
+
+
+# --- several verifiers -----------------------------------------------------------------------------------
+
+
+def test_every_step_may_go_to_another_verifier(deployment, postgresql):
+    """Lists, progress and policies are in the database; memory holds nothing that counts."""
+    ports = [free_port(), free_port()]
+    env = {"KEYLIME_VERIFIER_DATABASE_URL": postgresql.create("verifier"),
+           "KEYLIME_VERIFIER_QUOTE_INTERVAL": "0.5",
+           "KEYLIME_VERIFIER_AUTO_RECOVER_ATTESTATION_FAILURES": "True"}
+    for number, port in enumerate(ports):
+        deployment.start_verifier({**env, "KEYLIME_VERIFIER_PORT": str(port)}, log=f"verifier-{number}")
+    urls = itertools.cycle(f"https://localhost:{port}" for port in ports)
+    admin = deployment.admin()
+    machine = LoggingAgent(next(urls), deployment.certificates / "cacert.crt")
+    machine.run(*[f"/usr/bin/{number}" for number in range(2000)])
+    machine.enrol(admin, runtime_policy=encoded(machine.policy()), runtime_policy_name="fleet")
+
+    def evaluation():
+        machine.url = next(urls)
+        attributes = machine.latest(admin)["attributes"]
+        return attributes["evaluation"] if attributes["stage"] == "verification_complete" else None
+
+    def cycle():
+        machine.url = next(urls)
+        created = machine.create()
+        assert created.status_code == 201, created.text
+        machine.url = next(urls)
+        answer = machine.submit_document(created.headers["Location"], machine.answer_document(created))
+        assert answer.status_code == 202, answer.text
+        return machine.offset(created), wait_until(evaluation, 20, "the verdict")
+
+    machine.authenticate()
+    assert cycle() == (0, "pass")
+    assert cycle() == (2001, "pass")
+    machine.run("/tmp/x")
+    assert cycle() == (2001, "fail")
+    machine.url = next(urls)
+    replaced = admin.put(f"{machine.url}/v2.6/allowlists/fleet", timeout=20,
+                         json={"runtime_policy": encoded(machine.policy())})
+    assert replaced.status_code == 201
+    assert cycle() == (0, "pass")
+    assert cycle() == (2002, "pass")
