@@ -112,9 +112,9 @@ static bool check_exclude(Json *object, GError **error)
 
 static Json *parse_object(Bytes text, GError **error)
 {
-    g_autoptr(Json) object = json_parse(text, NULL);
-    if (object && json_object_is_type(object, json_type_object))
-        return g_steal_pointer(&object);
+    Json *object = runtime_policy_outer(text, NULL);
+    if (object)
+        return object;
     refuse(error, POLICY_UPLOAD_ERROR_MALFORMED, "Runtime policy is not valid JSON!");
     return NULL;
 }

@@ -217,6 +217,14 @@ static Json *parse_object(Bytes text, HiddenNuls *nuls, GError **error)
     return NULL;
 }
 
+Json *runtime_policy_outer(Bytes text, GError **error)
+{
+    HiddenNuls nuls;
+    Json *object = parse_object(text, &nuls, error);
+    g_free(nuls.text);
+    return object;
+}
+
 static bool compile_text(RuntimePolicy *policy, Bytes text, const RuntimePolicyRules *rules,
                          bool may_be_envelope, GError **error)
 {

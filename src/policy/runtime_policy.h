@@ -37,6 +37,9 @@ typedef struct RuntimePolicy RuntimePolicy;
 
 /* `text` is a policy, or a DSSE envelope, which is unwrapped without a look at its signatures. */
 RuntimePolicy *runtime_policy_parse(Bytes text, const RuntimePolicyRules *rules, GError **error);
+/* The outermost object of such a text, where no name with a NUL passes for a shorter one: what is
+ * compiled. Whether the text is signed is to be asked of this one only. */
+Json *runtime_policy_outer(Bytes text, GError **error);
 RuntimePolicy *runtime_policy_ref(const RuntimePolicy *policy);
 void runtime_policy_unref(RuntimePolicy *policy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuntimePolicy, runtime_policy_unref)

@@ -114,7 +114,7 @@ static bool check_checksum(const Arguments *arguments, GBytes *policy, GError **
 /* A signed policy needs the key that signed it; what is not by it is not sent. */
 static bool check_signature(const char *key_file, GBytes *policy, char **key_text, GError **error)
 {
-    g_autoptr(Json) outer = json_parse(bytes_of_gbytes(policy), error);
+    g_autoptr(Json) outer = runtime_policy_outer(bytes_of_gbytes(policy), error);
     if (!outer) {
         g_prefix_error(error, "--runtime-policy: ");
         return false;

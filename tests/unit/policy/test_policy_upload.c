@@ -109,6 +109,25 @@ static void test_payload_type(void **state)
     assert_int_equal(status_of(signer.envelope, keys, NULL), 401);
 }
 
+/* Signed is what is compiled: a member whose name only begins like the envelope's is another one.
+ */
+static void test_names_with_nul_are_no_envelope(void **state)
+{
+    g_auto(Signer) signer;
+    signer_init(&signer, DSSE_POLICY_TYPE);
+    g_autoptr(GString) text = g_string_new(signer.envelope);
+    g_string_replace(text, "\"payload\"", "\"payload\\u0000\"", 1);
+    g_string_truncate(text, text->len - 1);
+    g_string_append_printf(text, ",%s", PLAIN + 1);
+    const char *const pems[] = {signer.pem, NULL};
+    PolicySignature signature;
+    PolicyUploadKeys keys = {.trusted_keys = pems};
+    assert_int_equal(status_of(text->str, keys, &signature), 200);
+    assert_int_equal(signature, POLICY_SIGNATURE_NONE);
+    keys.signature_required = true;
+    assert_int_equal(status_of(text->str, keys, NULL), 400);
+}
+
 static void test_refusals(void **state)
 {
     static const struct {
@@ -134,8 +153,11 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_keys), cmocka_unit_test(test_key_of_the_request),
-        cmocka_unit_test(test_trusted_keys), cmocka_unit_test(test_payload_type),
+        cmocka_unit_test(test_without_keys),
+        cmocka_unit_test(test_key_of_the_request),
+        cmocka_unit_test(test_trusted_keys),
+        cmocka_unit_test(test_payload_type),
+        cmocka_unit_test(test_names_with_nul_are_no_envelope),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
