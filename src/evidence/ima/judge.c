@@ -171,12 +171,15 @@ static bool check_buffer_digest(ImaJudge *judge, const ImaEntry *entry)
     return false;
 }
 
+/* The template's name is not hashed, so a signed file's entry could be told as a buffer's: only its
+ * digest gives it away, and that is looked at in ignored keyrings, too. */
 static void check_key(ImaJudge *judge, const ImaEntry *entry, const ImaKey *key)
 {
-    if (judge->policy && runtime_policy_ignores_keyring(judge->policy, entry->name))
+    bool ignored = judge->policy && runtime_policy_ignores_keyring(judge->policy, entry->name);
+    if (!ignored &&
+        !check_listed(judge, RUNTIME_POLICY_KEYRINGS, judge->rules->excludes_admit_keys, entry))
         return;
-    if (!check_listed(judge, RUNTIME_POLICY_KEYRINGS, judge->rules->excludes_admit_keys, entry) ||
-        !check_buffer_digest(judge, entry))
+    if (!check_buffer_digest(judge, entry) || ignored)
         return;
     if (judge->rings && judge->covered)
         ima_keyrings_add(judge->rings, entry->name, key);

@@ -4,6 +4,8 @@
 #include "evidence/ima/report.h"
 #include "made_list.h"
 
+#include <openssl/ec.h>
+#include <openssl/x509.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -221,6 +223,34 @@ static void test_buffers(void **state)
     expect_events(&input, NULL, "ima.validation.ima-buf.invalid_data");
 }
 
+/* A file with a key in its signature field has the template data of a key's entry, except that its
+ * digest is not the key's: no ignored keyring lets it pass. */
+static void test_ignored_keyrings(void **state)
+{
+    static const char policy_text[] =
+        "{\"meta\":{\"version\":1,\"generator\":3},\"release\":0,\"digests\":{},\"excludes\":"
+        "[\"boot_aggregate\"],\"keyrings\":{},\"ima\":{\"ignored_keyrings\":[\"*\"],"
+        "\"log_hash_alg\":\"sha1\",\"dm_policy\":null},\"ima-buf\":{},\"verification-keys\":\"\"}";
+    g_autoptr(RuntimePolicy) policy =
+        runtime_policy_parse(bytes_of_text(policy_text), &runtime_policy_rules_default, NULL);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    uint8_t *der = NULL;
+    int size = i2d_PUBKEY(key, &der);
+    Bytes buffer = bytes_of(der, (size_t)size);
+    g_autoptr(MadeList) list = begun_list();
+    made_list_add_buffer(list, ".any", buffer);
+    ImaInput input = made_list_input(list, policy);
+    expect_events(&input, NULL, "");
+    g_autofree char *hex = hex_encode(buffer);
+    g_autofree char *file =
+        g_strdup_printf("ima-buf sha256:%s /bin/unknown %s", made_digest(7), hex);
+    made_list_add(list, file);
+    input = made_list_input(list, policy);
+    expect_events(&input, NULL, "ima.validation.ima-buf.invalid_data");
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+}
+
 static void test_quote_must_catch_up(void **state)
 {
     g_autoptr(MadeList) list = begun_list();
@@ -367,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_blank_lines),
         cmocka_unit_test(test_aggregates_of_the_event_log),
         cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_ignored_keyrings),
         cmocka_unit_test(test_quote_must_catch_up),
         cmocka_unit_test(test_other_bank_than_before),
         cmocka_unit_test(test_more_failures_than_are_kept),
