@@ -200,9 +200,9 @@ static void forget(ImaPushState *state)
     g_clear_pointer(&state->policy_checksum, g_free);
 }
 
-/* `whole`: every certified entry was judged in this round. Otherwise entries of earlier rounds were
- * judged by what the checksum of then names, which has to stay, so that a policy that changed
- * between negotiation and now asks for them again. */
+/* `whole`: every certified entry was judged in this round. Otherwise those of earlier rounds were
+ * judged by what the checksum of then names; where that is another policy than this round's, which
+ * replaced it between negotiation and now, neither has judged all of them. */
 static void keep(ImaPushState *state, ImaState *list, const ImaRound *round, bool whole)
 {
     ima_state_free(state->list);
@@ -211,10 +211,9 @@ static void keep(ImaPushState *state, ImaState *list, const ImaRound *round, boo
     state->boot_time = round->boot_time;
     state->reset_count = round->reset_count;
     state->restart_told = false;
-    if (!whole)
-        return;
+    bool same = g_strcmp0(state->policy_checksum, round->policy_checksum) == 0;
     g_free(state->policy_checksum);
-    state->policy_checksum = g_strdup(round->policy_checksum);
+    state->policy_checksum = whole || same ? g_strdup(round->policy_checksum) : NULL;
 }
 
 /* True for the first time in a boot. */

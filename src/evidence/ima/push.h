@@ -27,7 +27,7 @@ typedef struct {
     ImaState *list;        /* never NULL */
     gint64 boot_time;      /* seconds, as the agent said then */
     uint32_t reset_count;  /* of the TPM, as it was signed then */
-    char *policy_checksum; /* of the policy that judged every certified entry; NULL if not known */
+    char *policy_checksum; /* of the policy that judged every certified entry; NULL: none did */
     bool restart_told;     /* a whole list was asked for in the boot of `restart_boot` */
     uint32_t restart_boot; /* resetCount */
 } ImaPushState;

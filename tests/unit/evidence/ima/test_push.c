@@ -232,6 +232,23 @@ static void test_policy_that_changes_under_way(void **state)
     assert_int_equal(offset_for(&world, BOOT, "two"), 3);
 }
 
+/* The other policy judged the end of the list, this one the rest: neither judged all of it. */
+static void test_policy_that_changes_under_way_and_back(void **state)
+{
+    g_auto(World) world = new_world();
+    appraise(&world, "");
+    made_list_add_file(world.list, "/bin/a", 1);
+    world.round.offset = 2;
+    world.round.policy_checksum = "two";
+    appraise(&world, "");
+    assert_int_equal(offset_for(&world, BOOT, "one"), 0);
+    /* A further round of "one" alone does not heal it. */
+    world.round.offset = 3;
+    world.round.policy_checksum = "one";
+    appraise(&world, "");
+    assert_int_equal(offset_for(&world, BOOT, "one"), 0);
+}
+
 static void test_state_text_is_strict(void **state)
 {
     static const char *const refused[] = {
@@ -261,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_reboot_that_only_the_tpm_tells),
         cmocka_unit_test(test_whole_list_where_its_end_was_asked_for),
         cmocka_unit_test(test_policy_that_changes_under_way),
+        cmocka_unit_test(test_policy_that_changes_under_way_and_back),
         cmocka_unit_test(test_state_text_is_strict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
