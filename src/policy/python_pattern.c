@@ -11,6 +11,7 @@
 
 struct PythonPattern {
     pcre2_code *code;
+    bool whole;
 };
 
 struct PythonMatcher {
@@ -53,6 +54,7 @@ PythonPattern *python_pattern_of(const PythonRegex *regex, PythonMatchMode mode,
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
     PythonPattern *pattern = g_new(PythonPattern, 1);
     pattern->code = code;
+    pattern->whole = mode == PYTHON_MATCH_WHOLE;
     return pattern;
 }
 
@@ -101,10 +103,13 @@ static PythonMatchResult match(const PythonPattern *pattern, PythonMatcher *matc
     static const uint8_t nothing[1] = {0};
     int result = pcre2_match(pattern->code, text.size > 0 ? text.data : nothing, text.size, 0,
                              options, matcher->match, matcher->context);
-    /* 0: it matches, and has more groups than there is room for. */
-    if (result >= 0)
-        return PYTHON_MATCHES;
-    return result == PCRE2_ERROR_NOMATCH ? PYTHON_NO_MATCH : PYTHON_LIMIT_REACHED;
+    if (result < 0)
+        return result == PCRE2_ERROR_NOMATCH ? PYTHON_NO_MATCH : PYTHON_LIMIT_REACHED;
+    /* The interpreter takes bytes that are no UTF-8 for an end of the text, behind which it begins
+     * anew, anchored or not. */
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(matcher->match);
+    bool anchored = ends[0] == 0 && (!pattern->whole || ends[1] == text.size);
+    return anchored ? PYTHON_MATCHES : PYTHON_NO_MATCH;
 }
 
 PythonMatchResult python_pattern_match(const PythonPattern *pattern, PythonMatcher *matcher,
@@ -116,7 +121,7 @@ PythonMatchResult python_pattern_match(const PythonPattern *pattern, PythonMatch
 bool python_regex_is_slow(const PythonRegex *regex)
 {
     /* Without a look at which characters the text must have: a name can have them all. */
-    PythonPattern plain = {compile(regex, PCRE2_NO_START_OPTIMIZE, NULL)};
+    PythonPattern plain = {.code = compile(regex, PCRE2_NO_START_OPTIMIZE, NULL)};
     g_autoptr(PythonMatcher) matcher = python_matcher_new();
     const GPtrArray *probes = python_regex_probes(regex);
     bool slow = false;
