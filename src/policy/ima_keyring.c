@@ -8,7 +8,7 @@
 G_DEFINE_QUARK(ima - keyring - error - quark, ima_keyring_error)
 
 const ImaKeyringRules ima_keyring_rules_upstream = {0};
-const ImaKeyringRules ima_keyring_rules_default = {.keep_same_ids = true};
+const ImaKeyringRules ima_keyring_rules_default = {.drop_no_base64 = true, .keep_same_ids = true};
 const ImaKeyringRules ima_keyring_rules_enrolment = {
     .refuse_unusable_keys = true, .check_ids = true, .keep_same_ids = true};
 
@@ -173,7 +173,8 @@ static bool add_parsed(ImaKeyring *ring, Json *text, gint64 id, const ImaKeyring
 {
     g_autoptr(GBytes) der = lenient_base64(text);
     if (!der)
-        return set_error(error, IMA_KEYRING_ERROR_INVALID, "a key is no base64");
+        return rules->drop_no_base64 ||
+               set_error(error, IMA_KEYRING_ERROR_INVALID, "a key is no base64");
     g_autoptr(GError) reason = NULL;
     g_autoptr(ImaKey) key = ima_key_parse_public(bytes_of_gbytes(der), &reason);
     if (!key)

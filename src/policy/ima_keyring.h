@@ -23,12 +23,13 @@ GQuark ima_keyring_error_quark(void);
 
 typedef struct {
     bool refuse_unusable_keys; /* otherwise such a key is dropped (decision D55) */
+    bool drop_no_base64;       /* also a key whose text is no base64; otherwise that is an error */
     bool check_ids;            /* stated ids must be the computed ones (decision D55) */
     bool keep_same_ids; /* otherwise the later of two keys with one id stays (decision D44) */
 } ImaKeyringRules;
 
 extern const ImaKeyringRules ima_keyring_rules_upstream; /* all false */
-/* For a policy's keys: keys of one id are all kept. */
+/* For a policy's keys: what cannot be used is dropped, keys of one id are all kept. */
 extern const ImaKeyringRules ima_keyring_rules_default;
 /* For `ima_sign_verification_keys` at enrolment: strict (decision D55). */
 extern const ImaKeyringRules ima_keyring_rules_enrolment;

@@ -11,14 +11,16 @@ G_DEFINE_QUARK(runtime - policy - error - quark, runtime_policy_error)
 const RuntimePolicyRules runtime_policy_rules_upstream = {
     .dsse = {.accept_hex = true, .accept_any_type = true}};
 const RuntimePolicyRules runtime_policy_rules_default = {
-    .check_excludes = true, .accept_dm_policy = true, .keyring = {.keep_same_ids = true}};
+    .check_excludes = true,
+    .accept_dm_policy = true,
+    .keyring = {.drop_no_base64 = true, .keep_same_ids = true}};
 
 struct RuntimePolicy {
     gatomicrefcount references;
     DigestMap *maps[RUNTIME_POLICY_MAPS];
     ExcludeList *excludes;
     char *excludes_error;
-    bool has_excludes;
+    bool has_excludes, has_keys; /* whether they can be used or not */
     GPtrArray *ignored_keyrings; /* of GBytes */
     ImaKeyring *verification_keys;
     char *dm_policy;
@@ -197,6 +199,7 @@ static bool compile(RuntimePolicy *policy, Json *object, const HiddenNuls *nuls,
         (int)json_object_get_int64(json_member(json_member(object, "meta"), "generator"));
     /* What cannot be loaded is dropped, as upstream does: the digests then decide (ima §7.3). */
     const char *keys = json_member_text(object, "verification-keys");
+    policy->has_keys = keys && *keys;
     policy->verification_keys = ima_keyring_parse(bytes_of_text(keys), &rules->keyring, NULL);
     return true;
 }
@@ -358,8 +361,7 @@ int runtime_policy_generator(const RuntimePolicy *policy)
 
 bool runtime_policy_wants_ima(const RuntimePolicy *policy)
 {
-    bool content = policy->has_excludes ||
-                   (policy->verification_keys && ima_keyring_size(policy->verification_keys) > 0);
+    bool content = policy->has_excludes || policy->has_keys;
     for (int i = 0; i < RUNTIME_POLICY_MAPS; i++)
         content = content || digest_map_size(policy->maps[i]) > 0;
     return content || policy->generator > 1;

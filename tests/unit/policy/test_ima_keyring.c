@@ -107,6 +107,22 @@ static void test_keys_with_one_id(void **state)
     assert_null(ima_keyrings_next(rings, 8, &cursor));
 }
 
+/* One key that cannot be read takes no other with it. */
+static void test_unusable_keys_are_dropped(void **state)
+{
+    g_autoptr(ImaKey) key = new_key();
+    Bytes spki = ima_key_spki(key);
+    g_autofree char *good = g_base64_encode(spki.data, spki.size);
+    g_autofree char *text =
+        g_strdup_printf("{\"pubkeys\":[\"abc\",\"AAAA\",\"%s\"],\"keyids\":[1,2]}", good);
+    g_autoptr(ImaKeyring) ring =
+        ima_keyring_parse(bytes_of_text(text), &ima_keyring_rules_default, NULL);
+    assert_int_equal(ima_keyring_size(ring), 1);
+    gint64 id;
+    ima_keyring_at(ring, 0, &id);
+    assert_int_equal(id, ima_key_id(key));
+}
+
 /* Decision D55: an operator's own keys must be usable, and be what they are said to be. */
 static void test_strict_rules(void **state)
 {
@@ -167,11 +183,9 @@ static void test_learning_and_stored_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_private_keys),
-        cmocka_unit_test(test_no_keys),
-        cmocka_unit_test(test_keys_with_one_id),
-        cmocka_unit_test(test_strict_rules),
-        cmocka_unit_test(test_learning_and_stored_form),
+        cmocka_unit_test(test_private_keys),     cmocka_unit_test(test_no_keys),
+        cmocka_unit_test(test_keys_with_one_id), cmocka_unit_test(test_unusable_keys_are_dropped),
+        cmocka_unit_test(test_strict_rules),     cmocka_unit_test(test_learning_and_stored_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

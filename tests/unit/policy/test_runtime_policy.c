@@ -134,7 +134,7 @@ static void test_when_ima_is_wanted(void **state)
         {{.keyrings = "{\"/a\":[\"" SHA1_HEX "\"]}"}, true},
         {{.ima_buf = "{\"/a\":[\"" SHA1_HEX "\"]}"}, true},
         {{.excludes = "[\"/a\"]"}, true},
-        {{.keys = "\"{\\\"pubkeys\\\":[],\\\"keyids\\\":[]}\""}, false},
+        {{.keys = "\"{\\\"pubkeys\\\":[\\\"AAAA\\\"],\\\"keyids\\\":[]}\""}, true},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(RuntimePolicy) policy = parsed(cases[i].members);
