@@ -130,7 +130,8 @@ char *remedy_for_attestation(unsigned status, Json *body, const char *agent_id)
                                agent_id);
     if (status == 413)
         return g_strdup("raise max_upload_size at the verifier");
-    if (status == 422)
+    g_autofree char *details = remedy_answer_details(body);
+    if (status == 422 && strstr(details, "accept_tpm_"))
         return g_strdup_printf("compare tpm_signing_alg and tpm_hash_alg of this agent with the "
                                "accept_tpm_* lists of the tenant, and: keylime_tenant -c update "
                                "--push-model -u %s",

@@ -134,7 +134,7 @@ static void explain_failure(Json *failure)
     for (unsigned i = 0; i < G_N_ELEMENTS(facts); i++) {
         Json *value = json_member(context, facts[i].member);
         g_autofree char *text = value ? fact_text(value) : NULL;
-        if (text)
+        if (text && *text)
             log_info("    %s: %s", facts[i].words, text);
     }
     const char *remedy = event ? remedy_of(event) : NULL;

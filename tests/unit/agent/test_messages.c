@@ -363,8 +363,11 @@ static void test_answer_details(void **state)
     g_autofree char *text = remedy_answer_details(errors);
     assert_string_equal(text, "no way (/data); Forbidden");
     assert_string_equal(remedy_answer_code(errors), "invalid_resource_data");
-    g_autofree char *advice = remedy_for_attestation(422, errors, "a1");
-    assert_non_null(strstr(advice, "accept_tpm_"));
+    g_autofree char *none = remedy_for_attestation(422, errors, "a1");
+    assert_null(none);
+    g_autoptr(Json) lists = parse("{\"errors\":[{\"detail\":\"see accept_tpm_hash_algs\"}]}");
+    g_autofree char *advice = remedy_for_attestation(422, lists, "a1");
+    assert_non_null(strstr(advice, "accept_tpm_* lists of the tenant"));
     g_autoptr(Json) v2 = parse("{\"code\":403,\"status\":\"no\",\"results\":{}}");
     g_autofree char *status = remedy_answer_details(v2);
     assert_string_equal(status, "no");
