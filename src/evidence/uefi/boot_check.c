@@ -209,6 +209,7 @@ bool boot_fingerprint(const BootInput *input, uint16_t bank, uint32_t reset_coun
            hash_part(context, input->log) &&
            hash_part(context, bytes_of_text(boot_policy_text(input->policy))) &&
            hash_part(context, bytes_of_text(name)) &&
+           hash_part(context, bytes_of_text(KEYLIME_VERSION)) &&
            hash_part(context, bytes_of(numbers, sizeof numbers)) &&
            EVP_DigestFinal_ex(context, out, NULL) == 1;
 }

@@ -50,7 +50,8 @@ typedef struct {
 } BootState;
 
 /* SHA-256 over everything that a verdict follows from: log, policy text and name, profile, bank,
- * PCRs, and the TPM's resetCount (decision D57). `input` has a policy. False when OpenSSL fails:
+ * PCRs, the TPM's resetCount (decision D57), and this program's version, whose rules may be
+ * stricter than those that passed. `input` has a policy. False when OpenSSL fails:
  * then nothing is remembered, and nothing taken for known. */
 bool boot_fingerprint(const BootInput *input, uint16_t bank, uint32_t reset_count,
                       uint8_t out[BOOT_FINGERPRINT_SIZE]);

@@ -56,6 +56,8 @@ typedef struct {
 
 /* Variables of PCR 7 that must be there exactly once (rule P4). */
 enum { KEY_VARIABLE_COUNT = 5 };
+/* The firmware ends its part of PCR 0 to 7 with a separator, which has one of three values. */
+enum { BOOT_LAST_FIRMWARE_PCR = 7, BOOT_SEPARATOR_COUNT = 3 };
 #define RULE_MAX 64
 
 typedef struct {
@@ -67,6 +69,7 @@ typedef struct {
     GArray *collected[COLLECT_COUNT]; /* of BootPlace */
     unsigned rule_uses[RULE_MAX], variable_uses[RULE_MAX];
     unsigned separators[PCR_COUNT];
+    uint8_t separator_digest[BOOT_SEPARATOR_COUNT][TPM_MAX_DIGEST]; /* in the quoted bank */
     unsigned key_variables[KEY_VARIABLE_COUNT];
     unsigned mok_lists, mokx_lists;
 } BootEvaluation;

@@ -9,7 +9,6 @@
 
 /* Secure Boot's state is measured in this PCR. */
 #define PCR_SECURE_BOOT 7
-#define LAST_FIRMWARE_PCR 7
 
 /* --- the form of the log ------------------------------------------------------------------- */
 
@@ -20,7 +19,7 @@ static bool is_compared(const BootEvaluation *evaluation, unsigned pcr)
 
 static void judge_separators(BootEvaluation *evaluation)
 {
-    for (unsigned pcr = 0; pcr <= LAST_FIRMWARE_PCR; pcr++) {
+    for (unsigned pcr = 0; pcr <= BOOT_LAST_FIRMWARE_PCR; pcr++) {
         unsigned count = evaluation->separators[pcr];
         if (!is_compared(evaluation, pcr) || count == 1)
             continue;

@@ -6,6 +6,7 @@
 #include "evidence/uefi/boot_evaluation.h"
 
 #include "base/encoding.h"
+#include "evidence/uefi/bank.h"
 #include "evidence/uefi/data_digest.h"
 #include "evidence/uefi/text.h"
 
@@ -37,15 +38,18 @@ static void fail_digest(BootEvaluation *evaluation, const UefiEvent *event, cons
     boot_fail(evaluation, event, "the digest of the event's data", got, "%s", reason);
 }
 
+/* Two that end the firmware's part alike, and the one of firmware that met an error. */
+static const uint8_t separators[BOOT_SEPARATOR_COUNT][4] = {
+    {0}, {0xff, 0xff, 0xff, 0xff}, {1, 0, 0, 0}};
+
 static void check_separator(BootEvaluation *evaluation, const UefiEvent *event)
 {
-    static const uint8_t zero[4] = {0}, ones[4] = {0xff, 0xff, 0xff, 0xff};
     if (event->pcr < PCR_COUNT)
         evaluation->separators[event->pcr]++;
     bool hardware = evaluation->subject->rules == BOOT_RULES_HARDWARE;
     g_autofree char *got = hex_encode(event->data);
-    if (!bytes_equal(event->data, BYTES_OF_ARRAY(zero)) &&
-        !(hardware && bytes_equal(event->data, BYTES_OF_ARRAY(ones))))
+    if (!bytes_equal(event->data, BYTES_OF_ARRAY(separators[0])) &&
+        !(hardware && bytes_equal(event->data, BYTES_OF_ARRAY(separators[1]))))
         boot_fail(evaluation, event, "00000000", got,
                   "the separator has another value than 00000000: the firmware met an error");
     else if (!boot_event_hashes(evaluation, event, event->data))
@@ -96,22 +100,33 @@ static void check_boot_variable(BootEvaluation *evaluation, const UefiEvent *eve
 
 static void check_application(BootEvaluation *evaluation, const UefiEvent *event)
 {
-    /* Applications in the firmware itself, a setup program say, run before the boot loader. Only
-     * the place before the separator proves that: the device path is not measured. */
+    /* Applications in the firmware itself, a setup program say, run before the boot loader. Their
+     * place before the separator is all that shows them: the device path is not measured. */
     bool firmware = evaluation->subject->rules == BOOT_RULES_HARDWARE &&
                     evaluation->separators[event->pcr] == 0;
     if (!firmware)
         boot_collect(evaluation, COLLECT_APPLICATIONS, event);
 }
 
-static void collect_version(BootEvaluation *evaluation, const UefiEvent *event)
+/* The firmware measures itself before its separator; later anybody can extend PCR 0. */
+static void collect_firmware(BootEvaluation *evaluation, BootCollection collection,
+                             const UefiEvent *event)
 {
-    boot_collect(evaluation, COLLECT_VERSIONS, event);
+    if (evaluation->subject->strict && evaluation->separators[event->pcr] > 0)
+        boot_fail(evaluation, event, "before the separator of PCR 0", "after it",
+                  "the firmware is measured after the separator, when it had ended");
+    else
+        boot_collect(evaluation, collection, event);
 }
 
-static void collect_firmware(BootEvaluation *evaluation, const UefiEvent *event)
+static void collect_version(BootEvaluation *evaluation, const UefiEvent *event)
 {
-    boot_collect(evaluation, COLLECT_FIRMWARE, event);
+    collect_firmware(evaluation, COLLECT_VERSIONS, event);
+}
+
+static void collect_blob(BootEvaluation *evaluation, const UefiEvent *event)
+{
+    collect_firmware(evaluation, COLLECT_FIRMWARE, event);
 }
 
 static void check_loader_text(BootEvaluation *evaluation, const UefiEvent *event)
@@ -225,8 +240,8 @@ static const BootRule rules[] = {
 
     /* PCR 0: firmware */
     {PCR(0), EV_S_CRTM_VERSION, IN_BOTH, 0, collect_version},
-    {PCR(0), EV_EFI_PLATFORM_FIRMWARE_BLOB, IN_BOTH, 0, collect_firmware},
-    {PCR(0), EV_EFI_PLATFORM_FIRMWARE_BLOB2, IN_BOTH, 0, collect_firmware},
+    {PCR(0), EV_EFI_PLATFORM_FIRMWARE_BLOB, IN_BOTH, 0, collect_blob},
+    {PCR(0), EV_EFI_PLATFORM_FIRMWARE_BLOB2, IN_BOTH, 0, collect_blob},
     {PCR(0), EV_POST_CODE, IN_HARDWARE, 0, accept},
     {PCR(0), EV_S_CRTM_CONTENTS, IN_HARDWARE, 0, accept},
     {PCR(0), EV_NONHOST_CODE, IN_HARDWARE, 0, accept},
@@ -327,6 +342,24 @@ static bool data_are_true(BootEvaluation *evaluation, const UefiEvent *event)
     return false;
 }
 
+/* Rule P5: what comes before a separator is the firmware's, so no separator may go by another type,
+ * with a false one behind what ran after it. */
+static bool hides_separator(BootEvaluation *evaluation, const UefiEvent *event)
+{
+    const BootSubject *subject = evaluation->subject;
+    Bytes digest = uefi_event_digest(event, subject->bank);
+    bool hidden = false;
+    if (!subject->strict || event->type == EV_SEPARATOR || event->type == EV_NO_ACTION ||
+        event->pcr > BOOT_LAST_FIRMWARE_PCR)
+        return false;
+    for (size_t i = 0; i < BOOT_SEPARATOR_COUNT; i++)
+        hidden |= bytes_equal(digest, bytes_of(evaluation->separator_digest[i], digest.size));
+    if (hidden)
+        boot_fail(evaluation, event, "EV_SEPARATOR", uefi_event_type_name(event->type),
+                  "the digest is that of a separator, which the event's type hides");
+    return hidden;
+}
+
 static void refuse_type(BootEvaluation *evaluation, const UefiEvent *event)
 {
     BootRules policy = evaluation->subject->rules;
@@ -355,7 +388,7 @@ static void judge_event(BootEvaluation *evaluation, const UefiEvent *event)
         refuse_type(evaluation, event);
     else if (rule->most > 0 && uses > rule->most)
         refuse_repetition(evaluation, event, rule->most, uses);
-    else if (data_are_true(evaluation, event))
+    else if (!hides_separator(evaluation, event) && data_are_true(evaluation, event))
         rule->check(evaluation, event);
 }
 
@@ -366,12 +399,24 @@ static bool is_judged(const BootSubject *subject, const UefiEvent *event)
            (event->pcr < PCR_COUNT && (subject->pcrs >> event->pcr & 1) != 0);
 }
 
+/* So that an event costs comparisons, and no hash. */
+static void hash_separators(BootEvaluation *evaluation)
+{
+    const EVP_MD *md = uefi_bank_md(evaluation->subject->bank);
+    for (size_t i = 0; md && i < BOOT_SEPARATOR_COUNT; i++) {
+        bool done = EVP_Digest(separators[i], sizeof separators[i], evaluation->separator_digest[i],
+                               NULL, md, NULL) == 1;
+        g_assert(done); /* a fetched digest over memory cannot fail */
+    }
+}
+
 bool boot_evaluate(const BootSubject *subject, Verdict *verdict)
 {
     BootEvaluation evaluation = {
         .subject = subject, .reference = subject->reference, .verdict = verdict};
     for (size_t i = 0; i < COLLECT_COUNT; i++)
         evaluation.collected[i] = g_array_new(FALSE, FALSE, sizeof(BootPlace));
+    hash_separators(&evaluation);
     UefiLogCursor cursor = uefi_log_begin(subject->log);
     UefiEvent event;
     while (!evaluation.abandoned && uefi_log_next(&cursor, &event))

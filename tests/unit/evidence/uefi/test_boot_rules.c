@@ -627,6 +627,48 @@ static void test_application_in_firmware(void **state)
     assert_rejects(story, REFERENCE, &hardware, "kernels[0].");
 }
 
+/* A separator is known by its digest: under another type it would hide what ran after it. */
+static void test_hidden_separator(void **state)
+{
+    static const uint8_t image[32], zeros[4];
+    StoryEvent *separator = story_find(STORY, "separator 4");
+    story_say(STORY, "separator 4", BYTES_OF_ARRAY(image), true);
+    separator->type = EV_EFI_BOOT_SERVICES_APPLICATION;
+    story_insert(STORY, "separator 4", 4, EV_SEPARATOR, BYTES_OF_ARRAY(zeros));
+    story_insert(STORY, "separator 4", 4, EV_EFI_BOOT_SERVICES_APPLICATION, BYTES_OF_ARRAY(image));
+    assert_rejects(STORY, REFERENCE, &hardware, "the digest is that of a separator");
+    assert_rejects(STORY, REFERENCE, &example, "the digest is that of a separator");
+    story_say(STORY, "separator 4", BYTES_OF_ARRAY(zeros), false);
+    separator->type = EV_EFI_ACTION;
+    assert_rejects(STORY, REFERENCE, &hardware, "the digest is that of a separator");
+    story_say(STORY, "separator 4", TEXT("\x01\0\0\0"), false);
+    assert_rejects(STORY, REFERENCE, &hardware, "the digest is that of a separator");
+    story_say(STORY, "separator 4", TEXT("\xff\xff\xff\xff"), false);
+    assert_rejects(STORY, REFERENCE, &hardware, "the digest is that of a separator");
+    story_say(STORY, "separator 4", TEXT("an action"), false);
+    assert_accepts(STORY, REFERENCE, &hardware);
+}
+
+/* After the separator whoever runs the system can extend PCR 0 by what the reference state wants.
+ */
+static void test_late_firmware(void **state)
+{
+    static const char *const labels[] = {"version", "blob"};
+    for (size_t i = 0; i < G_N_ELEMENTS(labels); i++) {
+        g_autoptr(GPtrArray) story = story_new();
+        StoryEvent *event = story_find(story, labels[i]);
+        story_insert(story, "exit", 0, event->type, bytes_of_array(event->data));
+        event->type = EV_POST_CODE; /* another firmware, under a type that is not judged */
+        StoryEvent *late = story_find(story, "inserted");
+        if (event->measured)
+            late->measured = g_bytes_ref(event->measured);
+        story_measure(story, labels[i], "other");
+        assert_rejects(story, REFERENCE, &hardware, "the firmware is measured after the separator");
+        story_drop(story, "separator 0");
+        assert_rejects(story, REFERENCE, &hardware, "PCR 0: the log has 0 good separators");
+    }
+}
+
 static void test_absent_members(void **state)
 {
     Json *kernel = first_of(REFERENCE, "kernels");
@@ -708,6 +750,8 @@ int main(void)
         TEST(test_bank_without_reference),
         TEST(test_firmware_of_real_machines),
         TEST(test_application_in_firmware),
+        TEST(test_hidden_separator),
+        TEST(test_late_firmware),
         TEST(test_absent_members),
         TEST(test_chosen_pcrs),
     };
