@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "http/client.h"
+#include "policy/boot_policy.h"
 #include "policy/dsse.h"
 #include "policy/legacy_policy.h"
 #include "policy/runtime_policy.h"
@@ -198,6 +199,17 @@ static bool read_ima_keys(const Arguments *arguments, LogPolicies *out, GError *
 /* --- measured boot policy ----------------------------------------------------------------------
  */
 
+/* What the verifier takes, but can hardly be meant. Which rules it has is not known here: those of
+ * `hardware` read every reference state; what they cannot read is for the verifier to refuse. */
+static void warn_of_notes(const char *path, const char *text)
+{
+    g_autoptr(BootPolicy) policy = boot_policy_new(BOOT_RULES_HARDWARE, text);
+    const ReferenceState *reference = boot_policy_reference(policy);
+    for (guint i = 0; reference && i < reference->notes->len; i++)
+        log_warning("--mb-policy %s: %s", path,
+                    (const char *)g_ptr_array_index(reference->notes, i));
+}
+
 static bool read_boot(const Tenant *tenant, LogPolicies *out, GError **error)
 {
     const Arguments *arguments = tenant->arguments;
@@ -218,6 +230,7 @@ static bool read_boot(const Tenant *tenant, LogPolicies *out, GError **error)
         return false;
     }
     out->mb_policy = json_to_python_text(policy);
+    warn_of_notes(path, out->mb_policy);
     out->mask |= BOOT_MASK;
     return true;
 }

@@ -157,7 +157,7 @@ static bool read_enrolment(const Creation *creation, Enrolment *out, GError **er
     out->logs = (LogTerms){
         .wants_uefi = agent->boot.wants_log,
         .wants_ima = agent->runtime.wants_log,
-        .uefi_pcrs = verifier_boot_pcrs(settings),
+        .uefi_pcrs = boot_required_pcrs(settings->boot_rules, settings->boot_pcrs),
         .ima_state = out->ima_state,
         .ima_reference = out->ima_reference,
         .ima_rules = ima_push_rules_default,

@@ -178,6 +178,10 @@ bool posted_policy_boot(const PolicyRules *rules, Json *members, const char *nam
     const char *problem = boot_policy_problem(policy);
     if (problem)
         return refuse(error, "%s", problem);
+    const ReferenceState *reference = boot_policy_reference(policy);
+    for (guint i = 0; reference && i < reference->notes->len; i++)
+        log_warning("Measured boot policy '%s': %s", name,
+                    (const char *)g_ptr_array_index(reference->notes, i));
     *out = policy_record_new(POLICY_MEASURED_BOOT, name, g_steal_pointer(&text));
     (*out)->wants_log = true;
     return true;

@@ -157,9 +157,3 @@ Timestamp verifier_liveness_limit(const VerifierSettings *settings)
 {
     return 5 * settings->quote_interval;
 }
-
-uint32_t verifier_boot_pcrs(const VerifierSettings *settings)
-{
-    bool own_set = settings->boot_rules == BOOT_RULES_EXAMPLE;
-    return settings->boot_pcrs != 0 && !own_set ? settings->boot_pcrs : BOOT_PCRS;
-}

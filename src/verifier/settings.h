@@ -48,5 +48,3 @@ void verifier_settings_report(const Config *config);
 gint64 verifier_period_seconds(const VerifierSettings *settings);
 /* Liveness limit: 5 x quote_interval, microseconds (decision D64). */
 Timestamp verifier_liveness_limit(const VerifierSettings *settings);
-/* Bits of the PCRs that a boot log must explain, and that are quoted with it (decision D60). */
-uint32_t verifier_boot_pcrs(const VerifierSettings *settings);

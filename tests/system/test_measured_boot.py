@@ -3,6 +3,7 @@
 tenant-and-management-api 7; decisions D57-D61)."""
 import hashlib
 import json
+import pathlib
 
 import pytest
 
@@ -12,6 +13,7 @@ from lib.log_site import LogSite, ima_item
 
 ANY = json.dumps({"any": "thing"})
 VECTORS = SHARED / "vectors/measured-boot"
+EXAMPLE = pathlib.Path(__file__).parents[2] / "docs/examples/reference-state-hardware.json"
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +181,20 @@ def test_a_reference_state_is_checked_and_judged(tmp_path):
         assert attributes["evaluation"] == "fail", "another machine's reference state"
         assert attributes["failures"][0]["event_id"] == "measured_boot.policy_example"
         assert attributes["failures"][0]["context"]["message"]
+    finally:
+        site.deployment.stop()
+
+
+def test_what_can_hardly_be_meant_is_said(tmp_path):
+    site = LogSite(tmp_path, {"KEYLIME_VERIFIER_MEASURED_BOOT_POLICY_NAME": "hardware"})
+    try:
+        state = json.loads(EXAMPLE.read_text())
+        del state["kernels"]
+        state["mokdig"] = [{"sha256": "0xab"}]
+        answer = site.call("POST", "/v2.6/mbpolicies/odd", {"mb_policy": json.dumps(state)})
+        assert answer.status_code == 201, answer.text
+        site.verifier.wait_for_line("Measured boot policy 'odd': kernels is absent")
+        site.verifier.wait_for_line("Measured boot policy 'odd': mokdig.0..sha256 is no digest of sha256")
     finally:
         site.deployment.stop()
 

@@ -3,6 +3,7 @@
 how a failure is explained (tenant-and-management-api 2.8, 2.11; decisions D46, D101, D102)."""
 import hashlib
 import json
+import pathlib
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -14,6 +15,8 @@ from lib.program import wait_until
 from lib.registration import Machine, Session
 from lib.software_ek import SoftwareEk
 from test_tenant_runs import LEFT_OUT, RUNS, messages
+
+REFERENCE_STATE = pathlib.Path(__file__).parents[2] / "docs/examples/reference-state.json"
 
 POLICY = runtime_policy({"boot_aggregate": ["0" * 64], "/bin/sh": ["1" * 64]})
 
@@ -169,6 +172,15 @@ def test_an_allow_list_of_earlier_days(servers, machine, tmp_path):
                    "--exclude", exclude, check=0)
     machine.authenticate()
     assert verdict(servers, machine)["evaluation"] == "pass"
+
+
+def test_what_a_reference_state_can_hardly_mean(servers, tmp_path):
+    state = json.loads(REFERENCE_STATE.read_text())
+    state["scrtm_and_bios"] = []
+    path = write(tmp_path / "mb.json", state)
+    done = servers.tenant("-c", "addmbpolicy", "--mb-policy-name", "odd", "--mb-policy", path, check=0)
+    assert f"--mb-policy {path}: scrtm_and_bios is empty and allows no boot" in done.stdout
+    servers.tenant("-c", "deletembpolicy", "--mb-policy-name", "odd", check=0)
 
 
 def test_a_measured_boot_policy_and_its_failure(servers, machine, tmp_path):

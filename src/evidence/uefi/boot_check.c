@@ -47,6 +47,11 @@ BootEvaluate boot_evaluate_from_name(const char *name)
 
 /* --- which PCRs ---------------------------------------------------------------------------- */
 
+uint32_t boot_required_pcrs(BootRules rules, uint32_t pcrs)
+{
+    return pcrs != 0 && rules != BOOT_RULES_EXAMPLE ? pcrs : BOOT_PCRS;
+}
+
 /* The PCRs that the rules look at: 0 when all that are compared will do. */
 static uint32_t relevant_pcrs(const BootPolicy *policy, uint32_t pcrs)
 {
@@ -58,15 +63,8 @@ static uint32_t relevant_pcrs(const BootPolicy *policy, uint32_t pcrs)
 static uint32_t compared_pcrs(const BootPolicy *policy, uint32_t pcrs)
 {
     uint32_t relevant = relevant_pcrs(policy, pcrs);
-    uint32_t all = pcrs != 0 && boot_policy_rules(policy) != BOOT_RULES_EXAMPLE ? pcrs : BOOT_PCRS;
+    uint32_t all = boot_required_pcrs(boot_policy_rules(policy), pcrs);
     return relevant != 0 ? all & relevant : all;
-}
-
-uint32_t boot_required_pcrs(const BootPolicy *policy, uint32_t pcrs)
-{
-    if (!policy || boot_policy_form(policy) == BOOT_POLICY_ABSENT)
-        return 0;
-    return pcrs != 0 && boot_policy_rules(policy) != BOOT_RULES_EXAMPLE ? pcrs : BOOT_PCRS;
 }
 
 /* --- step 1: the log ----------------------------------------------------------------------- */

@@ -56,8 +56,8 @@ typedef struct {
 bool boot_fingerprint(const BootInput *input, uint16_t bank, uint32_t reset_count,
                       uint8_t out[BOOT_FINGERPRINT_SIZE]);
 
-/* Bits of the PCRs that a quote must have for this policy (§3.2): 0 when no log is wanted. */
-uint32_t boot_required_pcrs(const BootPolicy *policy, uint32_t pcrs);
+/* Bits of the PCRs that a quote must have where a log is wanted (§3.2); `pcrs` as in BootInput. */
+uint32_t boot_required_pcrs(BootRules rules, uint32_t pcrs);
 
 /* One check as it goes on. */
 typedef struct BootCheck BootCheck;
