@@ -93,7 +93,7 @@ static bool read_digest_map(Reading *reading, const char *path, Json *value, GAr
         return invalid(reading, path, "must be an object of digests by algorithm");
     json_object_object_foreach (value, name, text) {
         g_autofree char *member = g_strdup_printf("%s.%s", path, name);
-        ReferenceDigest digest;
+        ReferenceDigest digest = {0};
         if (!read_digest(reading, member, tpm_hash_from_name(name), text, &digest))
             return false;
         if (digest.size > 0)
