@@ -18,11 +18,10 @@ static bool look(Connection *connection, gpointer data, GError **error)
 {
     Claim *claim = data;
     claim->any = false;
-    g_autoptr(Rows) rows =
-        sql_query(connection, error,
-                  "SELECT 1 FROM attestations WHERE stage = 'evaluating_evidence'"
-                  " AND job_lease < $1 LIMIT 1",
-                  "i", timestamp_now());
+    Timestamp now = timestamp_now();
+    g_autoptr(Rows) rows = sql_query(
+        connection, error, "SELECT 1 FROM attestations WHERE " ATTESTATION_JOB_IS_FREE " LIMIT 1",
+        "ii", now, appraisal_pool_lease(claim->settings, now) + CLOCK_SET_BACK);
     GError *failure = NULL;
     claim->any = rows && rows_next(rows, &failure);
     if (failure)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/attestation_record.h"
 
+#include "verifier/settings.h"
+
 #include <string.h>
 
 /* One list for every statement, so that record_of_row() can count on its order. */
@@ -208,15 +210,16 @@ bool attestation_record_claim(Connection *connection, Timestamp now, Timestamp l
 {
     *out = NULL;
     /* The condition stands outside too: PostgreSQL checks it again on a row that another process
-     * has claimed meanwhile. */
+     * has claimed meanwhile. A lease longer than a new one was made before the clock was set
+     * back. */
     g_autoptr(Rows) rows =
         sql_query(connection, error,
-                  "UPDATE attestations SET job_lease = $2, job_starts = job_starts + 1"
-                  " WHERE stage = 'evaluating_evidence' AND job_lease < $1"
+                  "UPDATE attestations SET job_lease = $3, job_starts = job_starts + 1"
+                  " WHERE " ATTESTATION_JOB_IS_FREE
                   " AND (agent_id, attestation_index) IN (SELECT agent_id, attestation_index"
-                  " FROM attestations WHERE stage = 'evaluating_evidence' AND job_lease < $1"
-                  " ORDER BY job_lease LIMIT $3) RETURNING " COLUMNS,
-                  "iii", now, lease, limit);
+                  " FROM attestations WHERE " ATTESTATION_JOB_IS_FREE
+                  " ORDER BY job_lease LIMIT $4) RETURNING " COLUMNS,
+                  "iiii", now, lease + CLOCK_SET_BACK, lease, limit);
     if (rows)
         *out = records_of_rows(rows, error);
     return *out != NULL;

@@ -62,6 +62,10 @@ bool attestation_record_insert(Connection *connection, const AttestationRecord *
 bool attestation_record_receive(Connection *connection, const AttestationRecord *record,
                                 guint64 *changed, GError **error);
 
+/* In SQL, $1 being now and $2 a new lease + CLOCK_SET_BACK. */
+#define ATTESTATION_JOB_IS_FREE                                                                    \
+    "stage = 'evaluating_evidence' AND (job_lease < $1 OR job_lease > $2)"
+
 /*
  * Jobs that nobody works on at `now`, oldest first, at most `limit`: each is taken (its lease set,
  * its starts counted) in the same statement, so that of several processes one gets it. *out as

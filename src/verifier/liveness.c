@@ -7,8 +7,6 @@
 #define SWEEP_SPAN G_TIME_SPAN_SECOND
 /* A heartbeat that is older: no verifier ran in between (a busy machine may miss one or two). */
 #define OUTAGE (3 * TIMESTAMP_SECOND)
-/* A time that lies further ahead: the clock was set back. Replicas' clocks differ by less. */
-#define SET_BACK (60 * TIMESTAMP_SECOND)
 
 struct Liveness {
     Verifier *verifier;
@@ -59,7 +57,7 @@ static bool is_due(const Sweep *sweep)
 {
     if (sweep->deadline != 0 &&
         (sweep->deadline <= sweep->now || sweep->beat + SWEEP_SPAN <= sweep->now ||
-         sweep->beat - sweep->now > SET_BACK))
+         sweep->beat - sweep->now > CLOCK_SET_BACK))
         return true;
     if (sweep->enrolled != 0 && sweep->enrolled + sweep->limit <= sweep->now)
         return true;
@@ -69,7 +67,8 @@ static bool is_due(const Sweep *sweep)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-/* $1 now, $2 limit, $3 SET_BACK. What is from the future came before the clock was set back. */
+/* $1 now, $2 limit, $3 CLOCK_SET_BACK. What is from the future came before the clock was set back.
+ */
 #define EVIDENCE_IS_FRESH "(last_received_quote > $1 - $2 AND last_received_quote <= $1 + $3)"
 
 /* Deadlines which passed while nobody could have received evidence start anew (decision D66). A
@@ -82,7 +81,7 @@ static bool rearm_after_outage(Connection *connection, Sweep *sweep, GError **er
     bool done = sql_change(connection, &changed, error,
                            "UPDATE agents SET deadline = $1 + $2 WHERE deadline > $4"
                            " AND deadline <= $1 AND NOT " EVIDENCE_IS_FRESH,
-                           "iiii", sweep->now, sweep->limit, SET_BACK, sweep->beat);
+                           "iiii", sweep->now, sweep->limit, CLOCK_SET_BACK, sweep->beat);
     sweep->out->rearmed = (unsigned)changed;
     return done;
 }
@@ -91,9 +90,9 @@ static bool rearm_after_outage(Connection *connection, Sweep *sweep, GError **er
  * silence would go unnoticed until the clock has caught up. */
 static bool rearm_after_step_back(Connection *connection, Sweep *sweep, GError **error)
 {
-    if (sweep->beat - sweep->now <= SET_BACK)
+    if (sweep->beat - sweep->now <= CLOCK_SET_BACK)
         return true;
-    Timestamp latest = sweep->now + sweep->limit + sweep->settings->quote_interval + SET_BACK;
+    Timestamp latest = sweep->now + sweep->limit + sweep->settings->quote_interval + CLOCK_SET_BACK;
     guint64 changed = 0;
     bool done = sql_change(connection, &changed, error,
                            "UPDATE agents SET deadline = $2 WHERE deadline > $1", "ii", latest,
@@ -112,7 +111,7 @@ static bool time_out(Connection *connection, Sweep *sweep, GError **error)
         " WHERE deadline <= $1 AND NOT " EVIDENCE_IS_FRESH " AND accept_attestations = 1"
         " AND NOT EXISTS (SELECT 1 FROM attestations WHERE attestations.agent_id = agents.agent_id"
         " AND stage = 'evaluating_evidence') RETURNING agent_id, last_received_quote",
-        "iii", sweep->now, sweep->limit, SET_BACK);
+        "iii", sweep->now, sweep->limit, CLOCK_SET_BACK);
     double limit = (double)sweep->limit / TIMESTAMP_SECOND;
     GError *failure = NULL;
     while (rows && rows_next(rows, &failure)) {
@@ -136,7 +135,7 @@ static bool catch_up(Connection *connection, const Sweep *sweep, GError **error)
     return sql_run(connection, error,
                    "UPDATE agents SET deadline = last_received_quote + $2"
                    " WHERE deadline <= $1 AND " EVIDENCE_IS_FRESH,
-                   "iii", sweep->now, sweep->limit, SET_BACK);
+                   "iii", sweep->now, sweep->limit, CLOCK_SET_BACK);
 }
 
 /* Never attested: a line after the time-out (contract C112), another after `pending_notice`. */
@@ -169,7 +168,7 @@ static bool beat(Connection *connection, const Sweep *sweep, GError **error)
                    "INSERT INTO heartbeats (name, beaten_at) VALUES ('liveness', $1)"
                    " ON CONFLICT (name) DO UPDATE SET beaten_at = excluded.beaten_at"
                    " WHERE heartbeats.beaten_at < excluded.beaten_at OR heartbeats.beaten_at > $2",
-                   "ii", sweep->now, sweep->now + SET_BACK);
+                   "ii", sweep->now, sweep->now + CLOCK_SET_BACK);
 }
 
 static bool act(Connection *connection, gpointer data, GError **error)

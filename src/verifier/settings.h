@@ -9,6 +9,10 @@
 #include "evidence/ima/rules.h"
 #include "evidence/uefi/boot_check.h"
 
+/* A time that lies so much further ahead than it could was written before the clock was set back.
+ * Replicas' clocks differ by less. */
+#define CLOCK_SET_BACK (60 * TIMESTAMP_SECOND)
+
 typedef struct {
     const char *uuid; /* id stored with each agent */
     const char *ip;   /* for enrolments that name no address of the verifier */

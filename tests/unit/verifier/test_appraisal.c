@@ -3,6 +3,8 @@
  * D35, D66, D68, D69, D82; contract C23, U13, U24). */
 #include "machine.h"
 
+#include "verifier/appraisal_scan.h"
+
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define ONES "1111111111111111111111111111111111111111111111111111111111111111"
 #define GOOD "{\"15\": [\"" ZEROS "\"]}"
@@ -256,6 +258,36 @@ static void pool_respects_leases_of_others(void **state)
     assert_int_equal(record->job_starts, 1);
 }
 
+/* Claims what is free; true when the job of attestation 0 is. */
+static bool claims_the_job(Machine *machine)
+{
+    g_autoptr(GPtrArray) failed =
+        g_ptr_array_new_with_free_func((GDestroyNotify)appraisal_result_free);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) jobs =
+        appraisal_scan_claim(machine->verifier.database, &machine->verifier.settings,
+                             machine->references, 10, failed, &error);
+    assert_null(error);
+    assert_int_equal(failed->len, 0);
+    return jobs->len == 1;
+}
+
+/* A lease that is longer than any was made before the clock was set back: were it waited for, the
+ * agent's attestation would stay pending until the clock has caught up. */
+static void lease_of_the_future_holds_up_nothing(void **state)
+{
+    Machine *machine = *state;
+    Timestamp now = timestamp_now();
+    machine_enrol(machine, AGENT, GOOD, now);
+    StoredEvidence evidence = {0, PCR15, false, now, 1, now + 3600 * SECOND};
+    machine_store_evidence(machine, AGENT, &evidence);
+    assert_true(claims_the_job(machine));
+    assert_false(claims_the_job(machine)); /* it has a lease of now */
+    g_autoptr(AttestationRecord) record = machine_attestation(machine, AGENT, 0);
+    assert_int_equal(record->job_starts, 2);
+    assert_true(record->job_lease < now + 600 * SECOND);
+}
+
 static void pool_gives_up_after_three_starts(void **state)
 {
     Machine *machine = *state;
@@ -474,6 +506,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(pool_takes_up_what_was_left, machine_setup,
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(pool_respects_leases_of_others, machine_setup,
+                                        machine_teardown),
+        cmocka_unit_test_setup_teardown(lease_of_the_future_holds_up_nothing, machine_setup,
                                         machine_teardown),
         cmocka_unit_test_setup_teardown(pool_gives_up_after_three_starts, machine_setup,
                                         machine_teardown),
