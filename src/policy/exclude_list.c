@@ -189,7 +189,7 @@ void exclude_list_unref(ExcludeList *list)
 bool exclude_list_matches(const ExcludeList *list, ExcludeScratch *scratch, Bytes name)
 {
     for (guint i = 0; list && i < list->parts->len; i++) {
-        if (scratch->limit_hits >= EXCLUDE_MAX_LIMIT_HITS)
+        if (name.size > EXCLUDE_MAX_NAME || scratch->limit_hits >= EXCLUDE_MAX_LIMIT_HITS)
             return false;
         switch (python_pattern_match(g_ptr_array_index(list->parts, i), scratch->matcher, name)) {
         case PYTHON_MATCHES:

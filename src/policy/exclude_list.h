@@ -47,6 +47,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExcludeScratch, exclude_scratch_free)
 guint exclude_scratch_limit_hits(const ExcludeScratch *scratch);
 #define EXCLUDE_MAX_LIMIT_HITS 1000
 
+/* Longest name that is tried, that of Linux's longest path: an expression may take time with the
+ * square of a name's length, long before it reaches the match limit. Longer ones are not excluded.
+ */
+#define EXCLUDE_MAX_NAME 4096
+
 /* NULL and the empty list exclude nothing. A name that is no UTF-8 matches up to its first foreign
  * byte. */
 bool exclude_list_matches(const ExcludeList *list, ExcludeScratch *scratch, Bytes name);

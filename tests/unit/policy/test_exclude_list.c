@@ -159,6 +159,18 @@ static void test_match_limit(void **state)
     assert_false(exclude_list_matches(list, scratch, bytes_of_text("/aaa")));
 }
 
+/* No machine has such a path: it only takes time. */
+static void test_long_names(void **state)
+{
+    static const char *const patterns[] = {"/tmp/", NULL};
+    g_autoptr(ExcludeList) list = compile(patterns, NULL, NULL);
+    char name[EXCLUDE_MAX_NAME + 2] = "/tmp/";
+    memset(name + 5, 'a', sizeof name - 6);
+    assert_false(matches(list, name));
+    name[EXCLUDE_MAX_NAME] = '\0';
+    assert_true(matches(list, name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_many_patterns),
         cmocka_unit_test(test_more_than_any_policy_needs),
         cmocka_unit_test(test_match_limit),
+        cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
