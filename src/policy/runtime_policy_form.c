@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/runtime_policy_form.h"
 
+#include "policy/python_pattern.h"
+
 #include <string.h>
 
 #define MIN_DIGITS 40
@@ -117,6 +119,38 @@ static bool check_texts(Json *object, const char *name, const char *path, GError
     return true;
 }
 
+/* Every text of a rule is an expression over a value (ima §13). */
+static bool check_expressions(Json *value, const char *path, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    switch (json_object_get_type(value)) {
+    case json_type_string: {
+        Bytes text =
+            bytes_of(json_object_get_string(value), (size_t)json_object_get_string_len(value));
+        g_autoptr(PythonPattern) pattern =
+            python_pattern_compile(text, PYTHON_MATCH_WHOLE, &reason);
+        return pattern || refuse(error, path, reason->message);
+    }
+    case json_type_object: {
+        json_object_object_foreach (value, name, member) {
+            g_autofree char *inner = g_strdup_printf("%s.%s", path, name);
+            if (!check_expressions(member, inner, error))
+                return false;
+        }
+        return true;
+    }
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            g_autofree char *inner = g_strdup_printf("%s[%zu]", path, i);
+            if (!check_expressions(json_object_array_get_idx(value, i), inner, error))
+                return false;
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
 /* What the policy floor must know of it (ima §13): the appraisal compiles it. */
 static bool check_dm_policy(Json *ima, const RuntimePolicyRules *rules, GError **error)
 {
@@ -134,8 +168,9 @@ static bool check_dm_policy(Json *ima, const RuntimePolicyRules *rules, GError *
     const char *match_on = json_member_text(dm, "match_on");
     if (g_strcmp0(match_on, "name") != 0 && g_strcmp0(match_on, "uuid") != 0)
         return refuse(error, "ima.dm_policy.match_on", "is neither \"name\" nor \"uuid\"");
-    return json_member_of_type(dm, "rules", json_type_object) ||
-           refuse(error, "ima.dm_policy.rules", "is not an object");
+    Json *device_rules = json_member_of_type(dm, "rules", json_type_object);
+    return device_rules ? check_expressions(device_rules, "ima.dm_policy.rules", error)
+                        : refuse(error, "ima.dm_policy.rules", "is not an object");
 }
 
 static bool check_ima(Json *policy, const RuntimePolicyRules *rules, GError **error)

@@ -174,6 +174,10 @@ static void test_errors_name_the_member(void **state)
         {{.ima = "{\"ignored_keyrings\":[],\"log_hash_alg\":\"sm3_256\",\"dm_policy\":null}"},
          "ima.log_hash_alg: "},
         {{.ima = "{\"ignored_keyrings\":[],\"log_hash_alg\":\"sha1\"}"}, "ima.dm_policy: "},
+        {{.ima = "{\"ignored_keyrings\":[],\"log_hash_alg\":\"sha1\",\"dm_policy\":{\"version\":1,"
+                 "\"match_on\":\"name\",\"rules\":{\"root\":{\"table_load\":{\"targets\":["
+                 "{\"target_name\":\"linear(\"}]}}}}}"},
+         "ima.dm_policy.rules.root.table_load.targets[0].target_name: missing )"},
         {{.ima =
               "{\"ignored_keyrings\":[],\"log_hash_alg\":\"sha1\",\"dm_policy\":{\"version\":2}}"},
          "ima.dm_policy.version: "},
