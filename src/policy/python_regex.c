@@ -380,7 +380,7 @@ bool python_regex_set(PythonRegex *regex, Bytes pattern, GError **error)
 bool python_regex_add_alternative(PythonRegex *regex, Bytes pattern, GError **error)
 {
     Parser *parser = &regex->parser;
-    Width width;
+    Width width = {0};
     guint number;
     if (!begin(regex, pattern, error) || !parser_open_group(parser, NULL, &number))
         return false;

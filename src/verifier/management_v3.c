@@ -164,6 +164,7 @@ static void enrol(const HttpRequest *request, HttpResponse *response, Verifier *
         envelope_error(response, request, 409, "conflict", "Agent '%s' is enrolled already.",
                        agent_id);
     } else {
+        g_assert(record); /* else it was refused */
         log_info("Agent '%s' enrolled by '%s'", agent_id, admin_of(request));
         g_autofree char *location = link_to(request, agent_id);
         envelope_resource(response, request, 201, resource_of(request, record, &verifier->settings),
