@@ -193,7 +193,9 @@ def test_enrolments(site):
     agent_id = str(uuid.uuid4())
     for name, body in bodies(enrolment(site.ak, {"0": ["00" * 32]})):
         answer = sender.send(name, "POST", f"/v2.6/agents/{agent_id}", body)
-        assert answer.status_code in (200, 400), (name, answer.text)
+        # 404: a text of the fuzz in the place of a policy's name names none.
+        allowed = (200, 400, 404) if "policy_name:" in name else (200, 400)
+        assert answer.status_code in allowed, (name, answer.text)
         if answer.status_code == 200:
             assert not name.startswith("/ak_tpm:"), name
             shown = site.admin.get(f"{sender.url}/v2.6/agents/{agent_id}")
@@ -209,7 +211,8 @@ def test_version_3_enrolments_and_updates(site):
     assert sender.send("good", "POST", "/v3.0/agents", json.dumps(message)).status_code == 201
     for name, body in bodies(message):
         answer = sender.send(name, "PATCH", f"/v3.0/agents/{agent_id}", body)
-        assert answer.status_code in (200, 400, 409, 422), (name, answer.text)
+        allowed = (200, 400, 409, 422) + ((404,) if "policy_name:" in name else ())
+        assert answer.status_code in allowed, (name, answer.text)
     for name, body in bodies({"data": {"type": "agent", "id": agent_id, "attributes": {}}}):
         answer = sender.send(name, "POST", "/v3.0/agents", body)
         assert answer.status_code in (400, 409, 422), (name, answer.text)
