@@ -9,7 +9,7 @@ MESON := $(shell test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
 SETUP := $(MESON) setup --prefix=$(PREFIX) --sysconfdir=/etc --localstatedir=/var
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps check unit demo bench format check-format tidy asan tsan fuzz install clean ci
+.PHONY: all help deps check unit demo interop bench format check-format tidy asan tsan fuzz install clean ci
 
 all: deps $(BUILD)/build.ninja ## build everything
 	ninja -C $(BUILD)
@@ -36,6 +36,12 @@ demo: ## a machine is enrolled, attests, and is caught: the whole chain, on this
 	@$(MAKE) --no-print-directory all
 	demo/run $(abspath $(BUILD))
 
+interop: ## upstream's programs with ours in every combination; writes docs/interoperability.md
+	@packaging/install-build-dependencies build test
+	@$(MAKE) --no-print-directory all
+	$(MESON) test -C $(BUILD) --print-errorlogs --suite interop
+	tests/interop/write-matrix $(BUILD)
+
 bench: ## measure (in an optimised build of its own)
 	@packaging/install-build-dependencies build test
 	test -f $(BUILD)-bench/build.ninja || $(SETUP) --buildtype=release -Db_ndebug=false $(BUILD)-bench
@@ -57,7 +63,8 @@ asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@packaging/install-build-dependencies build test
 	test -f $(BUILD)-asan/build.ninja || $(SETUP) -Db_sanitize=address,undefined $(BUILD)-asan
 	ninja -C $(BUILD)-asan
-	G_SLICE=always-malloc $(MESON) test -C $(BUILD)-asan --print-errorlogs --timeout-multiplier 3
+	G_SLICE=always-malloc $(MESON) test -C $(BUILD)-asan --print-errorlogs --timeout-multiplier 3 \
+	    --no-suite interop
 
 tsan: ## the system tests under ThreadSanitizer
 	@packaging/install-build-dependencies build test
