@@ -49,6 +49,7 @@ class RustAgent:
         self.uefi_log = uefi_log
         self.boot_time = "2026-11-20T08:58:12Z"
         self.token = None
+        self.offset = None  # of the measurement list, as it was asked for last
         self._extend_key_pcr()
 
     def restart(self):
@@ -195,7 +196,7 @@ class RustAgent:
                     "subject_data": base64_text(blob)}
         if item["evidence_type"] == "uefi_log":
             return {"entries": base64_text(self.uefi_log)}
-        first = parameters.get("starting_offset", 0)
+        first = self.offset = parameters.get("starting_offset", 0)
         if first > len(self.log):
             first = 0  # it sends the whole list without a word (9.3)
         return {"entries": self.log.text(first).decode(), "entry_count": len(self.log) - first}

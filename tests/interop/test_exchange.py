@@ -2,13 +2,17 @@
 """Our agent with each combination of servers and tenants."""
 import hashlib
 import json
+import pathlib
+import subprocess
 
 import pytest
 
+from lib import event_log
 from lib.measurement_list import MeasurementList
 from lib.program import BUILD, Program, wait_until
 from upstream import OURS, UPSTREAM
 
+EXTEND = pathlib.Path(__file__).resolve().parents[1] / "tools/extend-event-log"
 AGENT = "5e2a7c54-8f0b-4c1e-9d3a-0b6f6a1c2d33"
 COMBINATIONS = [
     pytest.param(registrar, verifier, tenant, id=f"{registrar}-{verifier}-{tenant}")
@@ -101,4 +105,39 @@ def test_runtime_integrity(mixed, machine, measured, tmp_path, registrar, verifi
 
     measured.entries.add("/tmp/unknown")
     measured.grow()
+    wait_until(lambda: deployment.status(AGENT) == "FAIL", what="FAIL")
+
+
+def boot(machine, tmp_path, command_line):
+    """The machine starts: its firmware and boot loader extend the TPM and write the event log."""
+    log = tmp_path / "binary_bios_measurements"
+    machine.restart()
+    log.write_bytes(event_log.boot(event_log.Machine(command_line=command_line)).data)
+    subprocess.run([EXTEND, log], check=True, capture_output=True,
+                   env={"TPM2TOOLS_TCTI": machine.tcti, "PATH": "/usr/bin:/bin"})
+    return log
+
+
+@pytest.mark.matrix("measured boot")
+@pytest.mark.parametrize("registrar, verifier, tenant", COMBINATIONS)
+def test_measured_boot(mixed, machine, tmp_path, registrar, verifier, tenant):
+    """The boot that the policy was made from passes; another kernel command line fails."""
+    log = boot(machine, tmp_path, "root=/dev/sda2 ro")
+    policy = tmp_path / "measured-boot.json"
+    subprocess.run([BUILD / "src/policy-tool/keylime-policy", "create", "measured-boot", "-e", log,
+                    "-o", policy], check=True, timeout=30)
+    deployment = mixed(registrar, verifier, tenant)
+    deployment.env.update(KEYLIME_VERIFIER_MEASURED_BOOT_POLICY_NAME="example",
+                          KEYLIME_VERIFIER_MEASURED_BOOT_EVALUATE="always",
+                          KEYLIME_AGENT_MEASUREDBOOT_ML_PATH=str(log))
+    deployment.trust(machine)
+    deployment.start_servers()
+    agent = deployment.start_agent(AGENT, tcti=machine.tcti)
+    agent.wait_for_line(f"SUCCESS: Agent {AGENT} activated")
+    deployment.tenant("-c", "add", "--push-model", "-u", AGENT, "--mb-policy", str(policy), check=0)
+    wait_until(lambda: deployment.status(AGENT) == "PASS", what="PASS")
+
+    agent.stop()
+    boot(machine, tmp_path, "root=/dev/sda2 ro init=/bin/sh")
+    deployment.start_agent(AGENT, tcti=machine.tcti, log="agent-after-reboot")
     wait_until(lambda: deployment.status(AGENT) == "FAIL", what="FAIL")

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upstream's agent with our servers and our tenant. It is not in the registry of its language, so its
 messages are composed here (rust_agent.py)."""
+import hashlib
+import json
 import time
 
 import pytest
 
+from lib.measurement_list import MeasurementList
 from lib.program import wait_until
 from lib.registration import Session
 from rust_agent import RustAgent
@@ -98,6 +101,42 @@ def test_local_failure_is_refused_and_forgotten(site):
         {"data": {"type": "error", "attributes": {"evidence_collected": []}}})
     assert answer.status // 100 == 4, answer.text
     assert site.cycle() == "PASS"
+
+
+def runtime_policy(*paths):
+    return {
+        "meta": {"version": 1, "generator": 3}, "release": 0,
+        "digests": {path: [hashlib.sha256(path.encode()).hexdigest()] for path in paths},
+        "excludes": [], "keyrings": {},
+        "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None},
+        "ima-buf": {}, "verification-keys": "",
+    }
+
+
+@pytest.mark.matrix("runtime integrity", agent="composed")
+def test_growing_measurement_list(site, tmp_path):
+    """Only what is new is asked for, over a 401, a restart and a failure; a boot begins anew."""
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps(runtime_policy("boot_aggregate", "/bin/a", "/bin/b", "/bin/c")))
+    site.agent.log.add("boot_aggregate")
+    site.agent.log.add("/bin/a")
+    site.enrol("--runtime-policy", str(policy))
+    assert site.cycle() == "PASS" and site.agent.offset == 0
+    assert site.cycle() == "PASS" and site.agent.offset == 2
+    site.agent.log.add("/bin/b")
+    site.agent.token = "not a token"
+    assert site.cycle() == "PASS" and site.agent.offset == 2
+    site.agent = site.agent.restart()
+    site.agent.log.add("/bin/c")
+    assert site.cycle() == "PASS" and site.agent.offset == 3
+
+    site.agent.ak.reboot()
+    site.agent.boot_time = "2026-11-21T08:00:00Z"
+    site.agent.log = MeasurementList()
+    site.agent.log.add("boot_aggregate")
+    assert site.cycle() == "PASS" and site.agent.offset == 0
+    site.agent.log.add("/tmp/unknown")
+    assert site.cycle() == "FAIL"
 
 
 @pytest.mark.parametrize("registrar", [OURS, UPSTREAM])
