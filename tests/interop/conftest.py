@@ -17,7 +17,7 @@ from upstream import OURS, Installation, MixedDeployment  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "matrix(what, agent): a cell of docs/interoperability.md")
+    config.addinivalue_line("markers", "matrix(what, **parts): a cell of docs/interoperability.md")
 
 
 cells = []
@@ -32,7 +32,8 @@ def pytest_runtest_makereport(item, call):
         parts = item.callspec.params if hasattr(item, "callspec") else {}
         cells.append({
             "agent": marker.kwargs.get("agent", OURS),
-            **{part: parts.get(part, OURS) for part in ("registrar", "verifier", "tenant")},
+            **{part: parts.get(part, marker.kwargs.get(part, OURS))
+               for part in ("registrar", "verifier", "tenant")},
             "what": marker.args[0], "passed": report.passed})
 
 
