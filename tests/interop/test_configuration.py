@@ -11,12 +11,16 @@ from upstream import OURS, UPSTREAM
 SERVERS = ("verifier", "registrar")
 
 
-# Upstream's file leaves the password of the CA's key at "default", and upstream's programs warn of it too.
-EXPECTED = "Using 'default' password option from CA configuration file"
+EXPECTED = (
+    # Upstream's file leaves the password of the CA's key so, and upstream's programs warn of it too.
+    "Using 'default' password option from CA configuration file",
+    # Said once at each start, because the option does the opposite of its name (decision D42).
+    "Option ignore_tomtou_errors = False",
+)
 
 
 def complaints(text):
-    return [line for line in text.splitlines() if EXPECTED not in line
+    return [line for line in text.splitlines() if not any(words in line for words in EXPECTED)
             and any(word in line for word in (" WARNING ", " ERROR ", " CRITICAL "))]
 
 
@@ -33,13 +37,15 @@ def test_generated_file_is_read_in_silence(mixed, component):
 
 
 def test_agent_file_of_upstream(mixed):
-    """agent.conf as the generator writes it for upstream's pull agent."""
+    """agent.conf as the generator writes it, for an agent that is no more: what is no option of
+    today's agent is named and ignored, and what is empty has the default (push-agent 3.3)."""
     deployment = mixed(OURS, OURS, OURS)
     deployment.env["KEYLIME_AGENT_CONFIG"] = str(deployment.directory / "etc/agent.conf")
     done = subprocess.run([BINARIES["agent"], "--check-config"], env=deployment.env,
                           capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
-    assert complaints(done.stdout + done.stderr) == []
+    for line in complaints(done.stdout + done.stderr):
+        assert "unknown option" in line or "Empty string provided" in line, line
 
 
 def test_servers_say_nothing_that_a_user_would_mind(mixed):
