@@ -9,7 +9,7 @@ MESON := $(shell test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
 SETUP := $(MESON) setup --prefix=$(PREFIX) --sysconfdir=/etc --localstatedir=/var
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps check unit demo interop bench format check-format tidy asan tsan fuzz install clean ci
+.PHONY: all help deps check unit demo interop bench format check-format tidy asan tsan fuzz install deb clean ci
 
 all: deps $(BUILD)/build.ninja ## build everything
 	ninja -C $(BUILD)
@@ -77,11 +77,16 @@ fuzz: ## each parser for FUZZ_SECONDS (60)
 	@packaging/install-build-dependencies build ci
 	tests/fuzz/run $(BUILD)-fuzz
 
+deb: ## Debian packages of what is committed, into build-deb/, checked by lintian
+	@packaging/install-build-dependencies build deb
+	packaging/make-deb build-deb
+	cd build-deb && lintian --fail-on error,warning *.changes
+
 install: all ## install below DESTDIR
 	$(MESON) install -C $(BUILD) --no-rebuild
 
 clean: ## remove all build directories
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-bench
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-bench build-deb
 
 ci: ## what continuous integration runs
 	.ci/run

@@ -4,6 +4,7 @@
  * itself reads by: what is installed cannot differ from what the program knows.
  */
 #include "agent/options.h"
+#include "pki/authority.h"
 #include "registrar/settings.h"
 #include "tenant/options.h"
 #include "verifier/settings.h"
@@ -13,13 +14,13 @@
 int main(int argc, char **argv)
 {
     static const ConfigSchema *const schemas[] = {&verifier_schema, &registrar_schema,
-                                                  &agent_schema, &tenant_schema};
+                                                  &agent_schema, &tenant_schema, &authority_schema};
     for (size_t i = 0; argc == 2 && i < G_N_ELEMENTS(schemas); i++) {
         if (strcmp(argv[1], schemas[i]->component) == 0) {
             config_print_example(schemas[i], stdout);
             return 0;
         }
     }
-    fprintf(stderr, "usage: example-config verifier|registrar|agent|tenant\n");
+    fprintf(stderr, "usage: example-config verifier|registrar|agent|tenant|ca\n");
     return 2;
 }

@@ -38,6 +38,7 @@ typedef struct {
     bool dead;              /* accepted; one INFO line says that it has no effect */
     bool pull_only;         /* accepted silently: belongs to the pull agent sharing the file */
     bool exact_case;        /* WORD: the case counts */
+    const char *shipped;    /* stands in the example file, not as a comment; NULL = none */
 } Option;
 
 typedef enum { CONFIG_INI, CONFIG_TOML } ConfigFormat;

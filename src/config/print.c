@@ -121,7 +121,10 @@ void config_print_example(const ConfigSchema *schema, FILE *out)
         print_allowed(option, out);
         if (!option->default_text)
             fputs("# No built-in value.\n", out);
-        fprintf(out, *value ? "#%s = %s\n" : "#%s =\n", option->name, value);
+        if (option->shipped)
+            fprintf(out, "%s = %s\n", option->name, option->shipped);
+        else
+            fprintf(out, *value ? "#%s = %s\n" : "#%s =\n", option->name, value);
     }
 }
 

@@ -5,8 +5,7 @@
  */
 #pragma once
 
-#include <glib.h>
-#include <stdbool.h>
+#include "config/option.h"
 
 #define PKI_ERROR (pki_error_quark())
 typedef enum {
@@ -29,6 +28,9 @@ typedef struct {
     const char *crl_url;
     const char *password; /* of the keystore `private.yml` */
 } AuthoritySettings;
+
+/* Options of ca.conf, section [ca]. */
+extern const ConfigSchema authority_schema;
 
 /* The settings of a `[ca]` section (component "ca"); loads ca.conf. Free with g_free; texts live as
  * long as the process. */

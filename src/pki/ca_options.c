@@ -80,7 +80,7 @@ static const Option ca_options[] = {
     {NULL},
 };
 
-static const ConfigSchema ca_schema = {
+const ConfigSchema authority_schema = {
     .component = "ca",
     .format = CONFIG_INI,
     .options = ca_options,
@@ -96,7 +96,7 @@ static const char *lasting_text(const Config *config, const char *name)
 
 AuthoritySettings *authority_settings_load(GError **error)
 {
-    g_autoptr(Config) config = config_load(&ca_schema, NULL, error);
+    g_autoptr(Config) config = config_load(&authority_schema, NULL, error);
     if (!config)
         return NULL;
     AuthoritySettings *settings = g_new0(AuthoritySettings, 1);

@@ -85,7 +85,7 @@ static const char *const boot_policies[] = {"accept-all", "reject-all", "example
 static const Option options[] = {
     SERVICE_VERSION_ROW,
     TEXT("mode", NULL, "Operating mode; push is the only one this verifier has.",
-         .check = check_mode),
+         .check = check_mode, .shipped = "push"),
     TEXT("uuid", "default", "Id of this verifier, stored with each agent that is enrolled here.",
          .check = check_uuid),
     SERVICE_IP_ROW,
