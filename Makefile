@@ -66,12 +66,12 @@ asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	G_SLICE=always-malloc $(MESON) test -C $(BUILD)-asan --print-errorlogs --timeout-multiplier 3 \
 	    --no-suite interop
 
-tsan: ## the system tests under ThreadSanitizer
+tsan: ## the servers' tests under ThreadSanitizer
 	@packaging/install-build-dependencies build test
 	test -f $(BUILD)-tsan/build.ninja || $(SETUP) -Db_sanitize=thread $(BUILD)-tsan
 	ninja -C $(BUILD)-tsan
 	G_SLICE=always-malloc TSAN_OPTIONS=suppressions=$(CURDIR)/tests/sanitizers/tsan.supp \
-	    $(MESON) test -C $(BUILD)-tsan --print-errorlogs --timeout-multiplier 4 --suite system
+	    $(MESON) test -C $(BUILD)-tsan --print-errorlogs --timeout-multiplier 4 --suite threads
 
 fuzz: ## each parser for FUZZ_SECONDS (60)
 	@packaging/install-build-dependencies build ci
