@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent before servers that misbehave: back-off, pace, tokens (contract §4-6, §9, §11)."""
+import hashlib
+import re
 import signal
 import time
 
@@ -81,6 +83,21 @@ def test_token_is_kept_and_shown_as_hash(stage):
     assert stage.verifier.sessions == 1
     assert "token-1" not in agent.output()
     assert 'authorization: "Bearer <hash:' in agent.output()
+
+
+def test_shown_hash_changes_when_the_token_does(stage):
+    """push-agent §12: what follows "Bearer" in the log tells tokens apart; one phase 1 for each negotiation."""
+    answers = ["usual", "usual", (401, {}, {"errors": []})]
+    stage.verifier.replace[("POST", "/attestations")] = lambda request: answers.pop(0) if answers else "usual"
+    agent = stage.agent(env={"RUST_LOG": "keylime_push_model_agent=trace,keylime=trace"})
+    wait_until(lambda: len(stage.verifier.times("PATCH", "/0")) >= 4)
+    assert agent.stop() == 0
+    assert "DEBUG" in agent.output()
+    shown = re.findall(r'authorization: "Bearer (.*)"', agent.output())
+    hashes = [f"<hash:{hashlib.sha256(token.encode()).hexdigest()[:8]}>" for token in ("token-1", "token-2")]
+    assert [text for text, before in zip(shown, [None, *shown]) if text != before] == hashes
+    negotiated = len(stage.verifier.times("POST", "/attestations"))
+    assert agent.output().count("Phase 1") in (negotiated, negotiated + 1)  # the last one may be cut off
 
 
 # --- back-off --------------------------------------------------------------------------------------

@@ -337,6 +337,16 @@ def test_old_versions_of_tls_are_refused(peers, version):
             context.wrap_socket(plain, server_hostname="localhost")
 
 
+def test_newest_tls_and_http_1_1_only(peers):
+    """configuration-and-operations §10.1: TLS 1.3 where the client has it; HTTP/2 is not agreed on."""
+    context = ssl.create_default_context(cafile=peers.site.deployment.certificates / "cacert.crt")
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    for server in ("verifier", "registrar"):
+        with peers.raw(server) as plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
+            assert tls.version() == "TLSv1.3"
+            assert tls.selected_alpn_protocol() in (None, "http/1.1")
+
+
 # --- crowds -------------------------------------------------------------------------------------------
 
 

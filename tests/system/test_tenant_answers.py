@@ -169,6 +169,35 @@ def test_update_that_is_refused_changes_nothing(scene, status):
     assert {request.method for request in scene.verifier.requests} <= {"PATCH", "GET"}
 
 
+# --- what it sends ---------------------------------------------------------------------------------
+
+# Of tenant-and-management-api 2.10; a verifier of upstream's answers 400 where one of these is missing.
+MEMBERS = {
+    "v", "cloudagent_ip", "cloudagent_port", "verifier_ip", "verifier_port", "tpm_policy", "runtime_policy",
+    "runtime_policy_name", "runtime_policy_key", "mb_policy", "mb_policy_name", "ima_sign_verification_keys",
+    "metadata", "revocation_key", "accept_tpm_hash_algs", "accept_tpm_encryption_algs",
+    "accept_tpm_signing_algs", "ak_tpm", "mtls_cert", "supported_version"}
+
+
+def test_enrolment_has_every_member(scene):
+    """tenant-and-management-api 2.10, 3.3: the members and their types; no Authorization header."""
+    record = registered_record()
+    scene.registrar.replace["GET"] = envelope(200, record)
+    scene.verifier.replace.update({
+        "POST": envelope(200), "GET": envelope(200, {"operational_state": 3, "ip": None})})
+    done = scene.tenant("-c", "add", "--push-model", "--tpm_policy", '{"15": ["%s"]}' % ("0" * 64))
+    assert done.returncode == 0, done.stdout
+    posted = next(r.json for r in scene.verifier.requests if r.method == "POST")
+    assert set(posted) >= MEMBERS
+    assert json.loads(posted["tpm_policy"])["mask"] == "0x8000"
+    assert base64.b64decode(posted["runtime_policy"]) == b""
+    assert posted["ak_tpm"] == record["aik_tpm"]
+    for name in ("accept_tpm_hash_algs", "accept_tpm_encryption_algs", "accept_tpm_signing_algs"):
+        assert posted[name] and all(isinstance(word, str) for word in posted[name])
+    for request in [*scene.verifier.requests, *scene.registrar.requests]:
+        assert "authorization" not in request.headers
+
+
 # --- slow servers, and none ------------------------------------------------------------------------
 
 
