@@ -251,6 +251,30 @@ static void test_ignored_keyrings(void **state)
     EVP_PKEY_free(key);
 }
 
+/* They are judged although the quote does not cover them, and stay to be asked for again (ima §4).
+ */
+static void test_entries_beyond_the_quote(void **state)
+{
+    g_autoptr(MadeList) list = begun_list();
+    g_autoptr(RuntimePolicy) policy = policy_of("/bin/a", 1, "");
+    g_autoptr(ImaState) memory = ima_state_new();
+    ImaInput input = made_list_input(list, policy);
+    expect_events(&input, memory, "");
+    uint8_t quoted[32];
+    memcpy(quoted, list->pcr, 32);
+    input.quoted = BYTES_OF_ARRAY(quoted);
+    size_t before = list->text->len;
+    made_list_add_file(list, "/bin/a", 1);
+    input.list = bytes_of(list->text->str + before, list->text->len - before);
+    expect_events(&input, memory, ""); /* the quote matches before the first line */
+    assert_int_equal(memory->entries, 1);
+    made_list_add_file(list, "/bin/other", 1);
+    g_autoptr(ImaState) anew = ima_state_new();
+    input.list = bytes_of(list->text->str, list->text->len);
+    expect_events(&input, anew, NOT_LISTED);
+    assert_int_equal(anew->entries, 0);
+}
+
 static void test_quote_must_catch_up(void **state)
 {
     g_autoptr(MadeList) list = begun_list();
@@ -398,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_aggregates_of_the_event_log),
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_ignored_keyrings),
+        cmocka_unit_test(test_entries_beyond_the_quote),
         cmocka_unit_test(test_quote_must_catch_up),
         cmocka_unit_test(test_other_bank_than_before),
         cmocka_unit_test(test_more_failures_than_are_kept),
