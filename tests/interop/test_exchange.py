@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our agent with each combination of servers and tenants."""
+"""Our agent with each combination of servers and tenants (contract C124)."""
 import hashlib
 import json
 import pathlib

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command of push mode: upstream's tenant at our servers answers as at its own, and our tenant
-drives upstream's."""
+drives upstream's (contract C124)."""
 import json
 import re
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upstream's agent with our servers and our tenant. It is not in the registry of its language, so its
-messages are composed here (rust_agent.py)."""
+messages are composed here (rust_agent.py; contract C124)."""
 import hashlib
 import json
 import time

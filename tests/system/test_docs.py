@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from lib.named_tests import is_defined, named, text_of
 from lib.program import BINARIES, BUILD
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -240,12 +241,7 @@ def numbers_in(text):
 def test_contract_names_tests_that_exist(number):
     """And their files name the number."""
     cell = contract()[number]
-    named = re.findall(r"`([\w/]+\.(?:py|c))::(\w+)`", cell)
-    assert named or cell == "none yet", cell
-    for path, name in named:
-        kind = "system" if path.endswith(".py") else "unit"
-        file = ROOT / "tests" / kind / path
-        definition = rf"^def {name}\(" if kind == "system" else rf"^static void {name}\("
-        text = file.read_text() if file.exists() else ""
-        assert re.search(definition, text, re.MULTILINE), (path, name)
-        assert number in numbers_in(text), path
+    assert named(cell) or cell == "none yet", cell
+    for file, test in named(cell):
+        assert is_defined(file, test), (file, test)
+        assert number in numbers_in(text_of(file)), file
