@@ -544,7 +544,7 @@ def test_every_step_may_go_to_another_verifier(deployment, postgresql):
         machine.url = next(urls)
         answer = machine.submit_document(created.headers["Location"], machine.answer_document(created))
         assert answer.status_code == 202, answer.text
-        return machine.offset(created), wait_until(evaluation, 20, "the verdict")
+        return machine.offset(created), wait_until(evaluation, 90, "the verdict")
 
     machine.authenticate()
     assert cycle() == (0, "pass")

@@ -45,7 +45,7 @@ class LogSite:
         machine.authenticate()
         return machine
 
-    def verdict(self, machine, seconds=20):
+    def verdict(self, machine, seconds=90):
         """Attributes of the newest attestation once it is decided."""
         def decided():
             attributes = machine.latest(self.admin)["attributes"]
