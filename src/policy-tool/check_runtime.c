@@ -49,20 +49,6 @@ static void check_input_clear(CheckInput *input)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckInput, check_input_clear)
 
-#define CHECK_ERROR (check_error_quark())
-static G_DEFINE_QUARK(check - runtime - error - quark, check_error)
-
-    static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool refuse(GError **error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *reason = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_set_error_literal(error, CHECK_ERROR, 0, reason);
-    return false;
-}
-
 /* --- what is given ------------------------------------------------------------------------------
  */
 
@@ -82,7 +68,7 @@ static bool load_list(const char *path, CheckInput *input, GError **error)
 {
     input->list = command_read(path, error);
     return input->list &&
-           (g_bytes_get_size(input->list) > 0 || refuse(error, "%s: holds no entry", path));
+           (g_bytes_get_size(input->list) > 0 || command_refuse(error, "%s: holds no entry", path));
 }
 
 static bool load_keys(char **paths, CheckInput *input, GError **error)
@@ -108,8 +94,8 @@ static bool take_pcr(const CheckOptions *options, CheckInput *input, GError **er
     static const uint16_t banks[] = {TPM_ALG_SHA1, TPM_ALG_SHA256, TPM_ALG_SHA384, TPM_ALG_SHA512};
     input->bank = options->hash_alg ? tpm_hash_from_name(options->hash_alg) : DEFAULT_BANK;
     if (!tpm_hash_md(input->bank))
-        return refuse(error, "--hash-alg %s: is none of sha1, sha256, sha384, sha512",
-                      options->hash_alg);
+        return command_refuse(error, "--hash-alg %s: is none of sha1, sha256, sha384, sha512",
+                              options->hash_alg);
     if (!options->pcr10)
         return true;
     input->pcr10 = hex_decode(options->pcr10);
@@ -118,8 +104,8 @@ static bool take_pcr(const CheckOptions *options, CheckInput *input, GError **er
         if (tpm_hash_size(banks[i]) == size)
             input->bank = banks[i];
     return (size > 0 && size == tpm_hash_size(input->bank)) ||
-           refuse(error, "--pcr10: is not a value of a %s bank in hexadecimal",
-                  tpm_algorithm_name(input->bank));
+           command_refuse(error, "--pcr10: is not a value of a %s bank in hexadecimal",
+                          tpm_algorithm_name(input->bank));
 }
 
 static bool take_violations(const char *word, CheckInput *input, GError **error)
@@ -134,7 +120,7 @@ static bool take_violations(const char *word, CheckInput *input, GError **error)
             input->violations = (ImaViolations)i;
             return true;
         }
-    return refuse(error, "--violations %s: is none of path, ignore, fail", word);
+    return command_refuse(error, "--violations %s: is none of path, ignore, fail", word);
 }
 
 static bool load(const CheckOptions *options, CheckInput *input, GError **error)

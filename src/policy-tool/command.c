@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+G_DEFINE_QUARK(keylime - policy - command - error, command_error)
+
 /* Bytes of a file that is read at once at the most: a policy of a million digests has 130 MB. */
 #define MAX_CONTENT (1024u * 1024 * 1024)
 
@@ -51,6 +53,16 @@ bool command_parse_with(const PolicyCommand *command, const GOptionEntry *entrie
         return false;
     }
     return true;
+}
+
+bool command_refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *reason = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, COMMAND_ERROR, 0, reason);
+    return false;
 }
 
 int command_fail(const PolicyCommand *command, int status, const char *format, ...)

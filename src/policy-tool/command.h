@@ -45,6 +45,10 @@ bool command_parse_with(const PolicyCommand *command, const GOptionEntry *entrie
 /* "keylime-policy create runtime: REASON" on standard error; returns `status`. */
 int command_fail(const PolicyCommand *command, int status, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
+#define COMMAND_ERROR (command_error_quark())
+GQuark command_error_quark(void);
+/* Sets COMMAND_ERROR, for command_fail() to tell; returns false. */
+bool command_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Now, for meta.timestamp: local time without zone, microseconds, as Python prints it. Newly
  * allocated. */
 char *command_timestamp(void);

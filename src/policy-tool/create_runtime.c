@@ -38,20 +38,6 @@ static void create_options_clear(CreateOptions *options)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
 
-#define CREATE_ERROR (create_error_quark())
-static G_DEFINE_QUARK(create - runtime - error - quark, create_error)
-
-    static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool refuse(GError **error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *reason = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_set_error_literal(error, CREATE_ERROR, 0, reason);
-    return false;
-}
-
 /* What is put together, and what is known of it on the way. */
 typedef struct {
     const CreateOptions *options;
@@ -69,7 +55,7 @@ static bool settle_algorithm(Creation *creation, const char *name, const char *s
                              GError **error)
 {
     if (!name)
-        return refuse(error, "the digests of the %s are of no known algorithm", source);
+        return command_refuse(error, "the digests of the %s are of no known algorithm", source);
     if (!creation->algorithm) {
         creation->algorithm = name;
         creation->algorithm_source = source;
@@ -79,8 +65,8 @@ static bool settle_algorithm(Creation *creation, const char *name, const char *s
     /* Lengths cannot tell these two apart. */
     bool either = strcmp(creation->algorithm, "sm3_256") == 0 && strcmp(name, "sha256") == 0;
     return same || either ||
-           refuse(error, "the digests of the %s are %s, those of the %s %s", source, name,
-                  creation->algorithm_source, creation->algorithm);
+           command_refuse(error, "the digests of the %s are %s, those of the %s %s", source, name,
+                          creation->algorithm_source, creation->algorithm);
 }
 
 static size_t first_digest_length(Json *digests)
@@ -107,7 +93,7 @@ static bool add_base_policy(Creation *creation, GError **error)
         runtime_policy_parse(bytes_of_gbytes(text), &runtime_policy_rules_default, error);
     g_autoptr(Json) policy = checked ? json_parse(bytes_of_gbytes(text), error) : NULL;
     if (policy && dsse_is_envelope(policy))
-        return refuse(error, "%s: is signed: give the policy inside of it", path);
+        return command_refuse(error, "%s: is signed: give the policy inside of it", path);
     if (!policy) {
         g_prefix_error(error, "%s: ", path);
         return false;
@@ -195,7 +181,8 @@ static bool add_ramdisks(Creation *creation, GError **error)
             file_work_add(work, path);
     }
     guint failed = file_work_finish(work);
-    return failed == 0 || refuse(error, "%u initial RAM disks could not be unpacked", failed);
+    return failed == 0 ||
+           command_refuse(error, "%u initial RAM disks could not be unpacked", failed);
 }
 
 static bool add_repositories(Creation *creation, GError **error)
@@ -233,7 +220,7 @@ static bool add_excludes(Creation *creation, GError **error)
             continue;
         g_autoptr(ExcludeList) list = exclude_list_compile(&pattern, 1, NULL, &reason);
         if (!list)
-            return refuse(error, "%s:%u: %s", path, i + 1, reason->message);
+            return command_refuse(error, "%s:%u: %s", path, i + 1, reason->message);
         policy_document_add_exclude(creation->document, lines[i]);
     }
     return true;
