@@ -11,34 +11,15 @@ import time
 
 import pytest
 
-from lib.deployment import Deployment
 from lib.program import wait_until
 from lib.push_agent import PushAgent
+from lib.site import Site
 from lib.software_tpm import SoftwareAk, base64_text
 
 ZERO = "00" * 32
-# So short that no creation is ever premature (half a second early is accepted).
-FAST = {"KEYLIME_VERIFIER_QUOTE_INTERVAL": "0.5",
-        "KEYLIME_VERIFIER_SESSION_CREATE_RATE_LIMIT_PER_IP": "100000"}
 
 
-class Site:
-    """A deployment with a running verifier and its administrator."""
-
-    def __init__(self, directory, env=None):
-        self.deployment = Deployment(directory)
-        self.env = {**FAST, **(env or {})}
-        self.verifier = self.deployment.start_verifier(self.env)
-        self.admin = self.deployment.admin()
-
-    def restart(self, env=None, crash=False):
-        if crash:
-            self.verifier.kill()
-        else:
-            assert self.verifier.stop() == 0
-        self.env.update(env or {})
-        self.verifier = self.deployment.start_verifier(self.env)
-
+class AgentSite(Site):
     def agent(self, tpm_policy=None, ak=None, authenticate=True, **members):
         agent = PushAgent(self.deployment.verifier_url,
                           self.deployment.certificates / "cacert.crt", ak)
@@ -68,7 +49,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    made = Site(tmp_path_factory.mktemp("site"))
+    made = AgentSite(tmp_path_factory.mktemp("site"))
     yield made
     made.deployment.stop()
 
@@ -80,7 +61,7 @@ def own_site(tmp_path):
 
     def make(**options):
         env = {f"KEYLIME_VERIFIER_{name.upper()}": str(value) for name, value in options.items()}
-        made.append(Site(tmp_path / f"site-{len(made)}", env))
+        made.append(AgentSite(tmp_path / f"site-{len(made)}", env))
         return made[-1]
 
     yield make

@@ -1,30 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A verifier, its administrator, and machines that send logs."""
-from .deployment import Deployment
 from .logging_agent import LoggingAgent, encoded
 from .program import wait_until
-
-FAST = {"KEYLIME_VERIFIER_QUOTE_INTERVAL": "0.5",
-        "KEYLIME_VERIFIER_AUTO_RECOVER_ATTESTATION_FAILURES": "True",
-        "KEYLIME_VERIFIER_SESSION_CREATE_RATE_LIMIT_PER_IP": "100000"}
+from .site import Site
 
 
-class LogSite:
-    """A deployment with a running verifier and its administrator."""
-
-    def __init__(self, directory, env=None):
-        self.deployment = Deployment(directory)
-        self.env = {**FAST, **(env or {})}
-        self.verifier = self.deployment.start_verifier(self.env)
-        self.admin = self.deployment.admin()
-
-    def restart(self, env=None, crash=False):
-        if crash:
-            self.verifier.kill()
-        else:
-            assert self.verifier.stop() == 0
-        self.env.update(env or {})
-        self.verifier = self.deployment.start_verifier(self.env)
+class LogSite(Site):
+    FAST = {**Site.FAST, "KEYLIME_VERIFIER_AUTO_RECOVER_ATTESTATION_FAILURES": "True"}
 
     def call(self, method, path, body=None):
         return self.admin.request(method, self.deployment.verifier_url + path, json=body, timeout=60)
