@@ -359,6 +359,12 @@ static void prepare(HttpClient *client)
     client->last_sign = g_get_monotonic_time();
 }
 
+const char *http_client_system_ca_file(void)
+{
+    const char *chosen = g_getenv("CURL_CA_BUNDLE");
+    return chosen && *chosen ? chosen : curl_version_info(CURLVERSION_NOW)->cainfo;
+}
+
 gint64 http_client_certificate_expires(const HttpClient *client)
 {
     return client->offered.expires;

@@ -62,6 +62,10 @@ HttpAnswer *http_client_send(HttpClient *client, const char *method, const char 
 /* The answer's body as a JSON object; NULL if it is none, or larger than allowed. New reference. */
 Json *http_answer_json(const HttpAnswer *answer);
 
+/* The PEM bundle of the authorities that this machine trusts for servers of the Internet: what the
+ * variable CURL_CA_BUNDLE names, as for curl and upstream's tenant, or libcurl's own. Borrowed. */
+const char *http_client_system_ca_file(void);
+
 /* Until when the certificate of the last TLS handshake is valid, in seconds since the epoch; 0 =
  * there was none. */
 gint64 http_client_certificate_expires(const HttpClient *client);

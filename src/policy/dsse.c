@@ -2,6 +2,7 @@
 #include "policy/dsse.h"
 
 #include "base/encoding.h"
+#include "policy/ecdsa.h"
 #include "policy/openssl.h"
 
 #include <openssl/err.h>
@@ -72,16 +73,6 @@ static bool check_key(EVP_PKEY *key, GError **error)
     return false;
 }
 
-static bool signature_is_by(EVP_PKEY *key, Bytes data, Bytes signature)
-{
-    g_autoptr(EVP_MD_CTX) context = EVP_MD_CTX_new();
-    bool good =
-        EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
-        EVP_DigestVerify(context, signature.data, signature.size, data.data, data.size) == 1;
-    ERR_clear_error();
-    return good;
-}
-
 bool dsse_verify(Json *envelope, EVP_PKEY *key, const DsseRules *rules, GError **error)
 {
     const char *type = json_member_text(envelope, "payloadType");
@@ -99,7 +90,8 @@ bool dsse_verify(Json *envelope, EVP_PKEY *key, const DsseRules *rules, GError *
     for (size_t i = 0; i < json_object_array_length(signatures); i++) {
         const char *text = json_member_text(json_object_array_get_idx(signatures, i), "sig");
         g_autoptr(GBytes) signature = text ? decode(text, rules) : NULL;
-        if (signature && signature_is_by(key, bytes_of_gbytes(data), bytes_of_gbytes(signature)))
+        if (signature &&
+            ecdsa_signature_is_by(key, bytes_of_gbytes(data), bytes_of_gbytes(signature)))
             return true;
     }
     g_set_error_literal(error, DSSE_ERROR, DSSE_ERROR_SIGNATURE,

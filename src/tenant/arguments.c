@@ -12,7 +12,7 @@ typedef struct {
     size_t offset;
     const char *value; /* NULL = a flag */
     const char *help;
-    bool repeated; /* the member is an array of ARGUMENTS_MAX_KEYS + 1 */
+    bool repeated; /* the member is ArgumentTexts */
 } ArgumentSpec;
 
 #define TEXT(brief, full, alias, member, value, help)                                              \
@@ -63,12 +63,24 @@ static const ArgumentSpec specs[] = {
     TEXT(NULL, "--mb-policy-name", NULL, mb_policy_name, "NAME", "a stored measured-boot policy"),
     TEXT(NULL, "--allowlist", NULL, allowlist, "FILE",
          "deprecated: an allow list, made into a runtime policy"),
-    TEXT(NULL, "--allowlist-url", NULL, allowlist_url, "URL", "refused: use --runtime-policy-url"),
+    TEXT(NULL, "--allowlist-url", NULL, allowlist_url, "URL",
+         "deprecated: an allow list to download (https)"),
     TEXT(NULL, "--allowlist-name", NULL, allowlist_name, "NAME",
          "deprecated: --runtime-policy-name"),
-    TEXT(NULL, "--exclude", NULL, exclude, "FILE", "deprecated: exclude list beside --allowlist"),
+    TEXT(NULL, "--exclude", NULL, exclude, "FILE", "deprecated: exclude list beside an allow list"),
     TEXTS(NULL, "--signature-verification-key", "--sign_verification_key", signature_keys, "FILE",
-          "key that signs files, besides those of the runtime policy; may be repeated"),
+          "deprecated: key that signs files, besides those of the runtime policy; may be repeated, "
+          "as the next five"),
+    TEXTS(NULL, "--signature-verification-key-sig", NULL, signature_key_sigs, "FILE",
+          "signature of that key: OpenPGP, or ECDSA over SHA-256"),
+    TEXTS(NULL, "--signature-verification-key-sig-key", NULL, signature_key_sig_keys, "FILE",
+          "public key that made the signature"),
+    TEXTS(NULL, "--signature-verification-key-url", NULL, signature_key_urls, "URL",
+          "deprecated: such a key to download (https, or with a signature)"),
+    TEXTS(NULL, "--signature-verification-key-sig-url", NULL, signature_key_sig_urls, "URL",
+          "signature of the downloaded key"),
+    TEXTS(NULL, "--signature-verification-key-sig-url-key", NULL, signature_key_sig_url_keys,
+          "FILE", "public key that made it"),
     TEXT("-f", "--file", NULL, file, "FILE", "payload; pull model only"),
     TEXT("-k", "--key", NULL, key, "FILE", "payload keys; pull model only"),
     TEXT("-p", "--payload", NULL, payload, "FILE", "encrypted payload; pull model only"),
@@ -182,29 +194,64 @@ static bool is_command(const Arguments *arguments, const char *const *names)
     return g_strv_contains(names, arguments->command);
 }
 
+static bool is_https(const char *url)
+{
+    return g_ascii_strncasecmp(url, "https://", strlen("https://")) == 0;
+}
+
 /* The sources of a runtime policy exclude each other; what is said about one needs one
  * (tenant-and-management-api §2.4). */
 static bool check_runtime_policy(const Arguments *arguments, GError **error)
 {
     static const char *const adding[] = {"addruntimepolicy", "addallowlist", NULL};
     const char *file = arguments->runtime_policy, *url = arguments->runtime_policy_url;
-    const char *list = arguments->allowlist;
-    if (is_command(arguments, adding) && !file && !url && !list)
+    const char *list = arguments->allowlist, *list_url = arguments->allowlist_url;
+    if (is_command(arguments, adding) && !file && !url && !list && !list_url)
         return usage(error, "--allowlist or --runtime_policy is required to add a runtime policy");
-    if (arguments->exclude && !list)
-        return usage(error, "--exclude needs --allowlist");
-    if (arguments->allowlist_url)
-        return usage(error, "--allowlist-url: lists are not downloaded any more; use"
-                            " --runtime-policy-url with --runtime-policy-checksum");
-    if ((file != NULL) + (url != NULL) + (list != NULL) > 1)
-        return usage(error, "--runtime-policy, --runtime-policy-url and --allowlist are different "
-                            "sources: give one of them");
+    if (arguments->exclude && !list && !list_url)
+        return usage(error, "--exclude needs --allowlist or --allowlist-url");
+    if ((file != NULL) + (url != NULL) + (list != NULL) + (list_url != NULL) > 1)
+        return usage(error, "--runtime-policy, --runtime-policy-url, --allowlist and "
+                            "--allowlist-url are different sources: give one of them");
+    if (list_url && !is_https(list_url))
+        return usage(error, "--allowlist-url: nothing but HTTPS tells whose list it is; give an "
+                            "https:// URL, or --runtime-policy-url with --runtime-policy-checksum");
     if (url && !arguments->runtime_policy_checksum)
         return usage(error, "--runtime-policy-url needs --runtime-policy-checksum");
     if (arguments->runtime_policy_checksum && !file && !url)
         return usage(error, "--runtime-policy-checksum needs a runtime policy");
     return !arguments->runtime_policy_sig_key || file || url ||
            usage(error, "--runtime-policy-sig-key needs a runtime policy");
+}
+
+/* A signature or a signer's key without its counterpart checks nothing. */
+static bool check_signed(const ArgumentTexts keys, const ArgumentTexts signatures,
+                         const ArgumentTexts signers, const char *option, const char *kind,
+                         GError **error)
+{
+    guint key_count = g_strv_length((char **)keys);
+    guint signature_count = g_strv_length((char **)signatures);
+    if (signature_count > key_count)
+        return usage(error, "%s-sig%s: there are more signatures than keys (%s%s)", option, kind,
+                     option, kind);
+    return g_strv_length((char **)signers) == signature_count ||
+           usage(error, "%s-sig%s-key: as many are needed as signatures (%s-sig%s)", option, kind,
+                 option, kind);
+}
+
+static bool check_signature_keys(const Arguments *arguments, GError **error)
+{
+    static const char option[] = "--signature-verification-key";
+    for (guint i = 0; arguments->signature_key_urls[i]; i++)
+        if (!arguments->signature_key_sig_urls[i] && !is_https(arguments->signature_key_urls[i]))
+            return usage(error,
+                         "%s-url %s: nothing but HTTPS or a signature tells whose key it is; give "
+                         "an https:// URL, or %s-sig-url",
+                         option, arguments->signature_key_urls[i], option);
+    return check_signed(arguments->signature_keys, arguments->signature_key_sigs,
+                        arguments->signature_key_sig_keys, option, "", error) &&
+           check_signed(arguments->signature_key_urls, arguments->signature_key_sig_urls,
+                        arguments->signature_key_sig_url_keys, option, "-url", error);
 }
 
 bool arguments_check(const Arguments *arguments, GError **error)
@@ -216,7 +263,8 @@ bool arguments_check(const Arguments *arguments, GError **error)
                      "%s without --push-model asks for the pull model, which this tenant does "
                      "not speak; add --push-model",
                      arguments->command);
-    return check_no_payload(arguments, error) && check_runtime_policy(arguments, error);
+    return check_no_payload(arguments, error) && check_runtime_policy(arguments, error) &&
+           check_signature_keys(arguments, error);
 }
 
 void arguments_print_help(FILE *out)

@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Of --signature-verification-key, which may be given again and again. */
+/* Of --signature-verification-key and those beside it, which may be given again and again. */
 #define ARGUMENTS_MAX_KEYS 64
+typedef const char *ArgumentTexts[ARGUMENTS_MAX_KEYS + 1]; /* NULL to the end */
 
 /* Texts borrow from argv; NULL = not given. */
 typedef struct {
@@ -31,7 +32,9 @@ typedef struct {
     const char *runtime_policy_sig_key;
     const char *mb_policy, *mb_policy_name;
     const char *allowlist, *allowlist_url, *allowlist_name, *exclude;
-    const char *signature_keys[ARGUMENTS_MAX_KEYS + 1]; /* NULL-terminated */
+    /* Each signature is of the key at its place, by the key of its place. */
+    ArgumentTexts signature_keys, signature_key_sigs, signature_key_sig_keys;
+    ArgumentTexts signature_key_urls, signature_key_sig_urls, signature_key_sig_url_keys;
     /* ours */
     bool json, help, version, check_config, example_config;
 } Arguments;

@@ -4,16 +4,17 @@
 #define LOG_NAME "keylime.tenant"
 #include "base/encoding.h"
 #include "base/log.h"
-#include "http/client.h"
 #include "policy/boot_policy.h"
 #include "policy/dsse.h"
 #include "policy/legacy_policy.h"
 #include "policy/runtime_policy.h"
+#include "tenant/ima_key_option.h"
 #include "tenant/policy_option.h"
+#include "tenant/remote_file.h"
 
 #include <string.h>
 
-/* Of a downloaded policy. */
+/* Of a downloaded policy or allow list. */
 #define DOWNLOAD_LIMIT ((size_t)256 * 1024 * 1024)
 
 void log_policies_clear(LogPolicies *policies)
@@ -24,41 +25,8 @@ void log_policies_clear(LogPolicies *policies)
     g_clear_pointer(&policies->ima_keys, g_free);
 }
 
-static GBytes *read_file(const char *option, const char *path, GError **error)
-{
-    char *content;
-    gsize size;
-    if (!g_file_get_contents(path, &content, &size, error)) {
-        g_prefix_error(error, "%s: ", option);
-        return NULL;
-    }
-    return g_bytes_new_take(content, size);
-}
-
 /* --- runtime policy ----------------------------------------------------------------------------
  */
-
-/* What it is worth is told by its checksum, not by who sends it. */
-static GBytes *download(const Tenant *tenant, const char *url, GError **error)
-{
-    HttpClientSettings settings = {
-        .timeout_ms = (unsigned)(config_real(tenant->config, NULL, "request_timeout") * 1000),
-        .max_answer = DOWNLOAD_LIMIT,
-        .wake_fd = -1,
-    };
-    g_autoptr(HttpClient) client = http_client_new(&settings, error);
-    g_autoptr(HttpAnswer) answer =
-        client ? http_client_send(client, "GET", url, NULL, BYTES_EMPTY, error) : NULL;
-    if (!answer) {
-        g_prefix_error(error, "--runtime-policy-url: ");
-        return NULL;
-    }
-    if (answer->status != 200) {
-        tenant_fail(error, "--runtime-policy-url: %s answered %u", url, answer->status);
-        return NULL;
-    }
-    return g_bytes_ref(answer->body);
-}
 
 /* Upstream writes local time with microseconds (ima §7.4). */
 static char *now_text(void)
@@ -68,18 +36,19 @@ static char *now_text(void)
 }
 
 /* An allow list and an exclude list of earlier days as the runtime policy that they make. */
-static GBytes *convert_allowlist(const Arguments *arguments, GBytes *list, GError **error)
+static GBytes *convert_allowlist(const Arguments *arguments, const char *option, GBytes *list,
+                                 GError **error)
 {
-    log_warning("--allowlist and --exclude are deprecated: use a runtime policy (keylime-policy"
-                " create runtime)");
+    log_warning("--allowlist, --allowlist-url and --exclude are deprecated: use a runtime policy "
+                "(keylime-policy create runtime)");
     g_autofree char *now = now_text();
     g_autoptr(Json) policy = legacy_policy_from_allowlist(bytes_of_gbytes(list), now, NULL, error);
     if (!policy) {
-        g_prefix_error(error, "--allowlist: ");
+        g_prefix_error(error, "%s: ", option);
         return NULL;
     }
     g_autoptr(GBytes) excludes =
-        arguments->exclude ? read_file("--exclude", arguments->exclude, error) : NULL;
+        arguments->exclude ? local_file("--exclude", arguments->exclude, error) : NULL;
     if (arguments->exclude &&
         (!excludes || !legacy_policy_add_excludes(policy, bytes_of_gbytes(excludes), error))) {
         g_prefix_error(error, "--exclude: ");
@@ -94,13 +63,19 @@ static GBytes *runtime_source(const Tenant *tenant, GError **error)
 {
     const Arguments *arguments = tenant->arguments;
     if (arguments->runtime_policy)
-        return read_file("--runtime-policy", arguments->runtime_policy, error);
+        return local_file("--runtime-policy", arguments->runtime_policy, error);
     if (arguments->runtime_policy_url)
-        return download(tenant, arguments->runtime_policy_url, error);
-    if (!arguments->allowlist)
-        return NULL;
-    g_autoptr(GBytes) list = read_file("--allowlist", arguments->allowlist, error);
-    return list ? convert_allowlist(arguments, list, error) : NULL;
+        return remote_file(tenant, "--runtime-policy-url", arguments->runtime_policy_url,
+                           DOWNLOAD_LIMIT, error);
+    const char *option = "--allowlist";
+    g_autoptr(GBytes) list = NULL;
+    if (arguments->allowlist) {
+        list = local_file(option, arguments->allowlist, error);
+    } else if (arguments->allowlist_url) {
+        option = "--allowlist-url";
+        list = remote_file(tenant, option, arguments->allowlist_url, DOWNLOAD_LIMIT, error);
+    }
+    return list ? convert_allowlist(arguments, option, list, error) : NULL;
 }
 
 static bool check_checksum(const Arguments *arguments, GBytes *policy, GError **error)
@@ -124,7 +99,7 @@ static bool check_signature(const char *key_file, GBytes *policy, char **key_tex
     if (!key_file)
         return !is_signed || tenant_fail(error, "--runtime-policy: the policy is signed; give the "
                                                 "public key with --runtime-policy-sig-key");
-    g_autoptr(GBytes) pem = read_file("--runtime-policy-sig-key", key_file, error);
+    g_autoptr(GBytes) pem = local_file("--runtime-policy-sig-key", key_file, error);
     g_autoptr(ImaKey) key = pem ? ima_key_parse(bytes_of_gbytes(pem), error) : NULL;
     if (!key) {
         g_prefix_error(error, "--runtime-policy-sig-key: ");
@@ -176,23 +151,15 @@ static bool read_runtime(const Tenant *tenant, bool whole, LogPolicies *out, GEr
 /* --- keys of IMA signatures --------------------------------------------------------------------
  */
 
-static bool read_ima_keys(const Arguments *arguments, LogPolicies *out, GError **error)
+static bool read_ima_keys(const Tenant *tenant, LogPolicies *out, GError **error)
 {
-    g_autoptr(ImaKeyring) ring = ima_keyring_new();
-    for (unsigned i = 0; arguments->signature_keys[i]; i++) {
-        const char *path = arguments->signature_keys[i];
-        g_autoptr(GBytes) content = read_file("--signature-verification-key", path, error);
-        g_autoptr(ImaKey) key = content ? ima_key_parse(bytes_of_gbytes(content), error) : NULL;
-        if (!key) {
-            g_prefix_error(error, "--signature-verification-key %s: ", path);
-            return false;
-        }
-        ima_keyring_add(ring, key);
+    g_autoptr(ImaKeyring) ring = ima_key_option_read(tenant, error);
+    if (!ring)
+        return false;
+    if (ima_keyring_size(ring) > 0) {
+        out->ima_keys = ima_keyring_to_text(ring);
+        out->mask |= IMA_MASK;
     }
-    if (ima_keyring_size(ring) == 0)
-        return true;
-    out->ima_keys = ima_keyring_to_text(ring);
-    out->mask |= IMA_MASK;
     return true;
 }
 
@@ -223,7 +190,7 @@ static bool read_boot(const Tenant *tenant, LogPolicies *out, GError **error)
         path = config_text(tenant->config, NULL, "mb_refstate");
     if (*path == '\0')
         return tenant_fail(error, "--mb-policy default: option mb_refstate names no file");
-    g_autoptr(GBytes) content = read_file("--mb-policy", path, error);
+    g_autoptr(GBytes) content = local_file("--mb-policy", path, error);
     g_autoptr(Json) policy = content ? json_parse(bytes_of_gbytes(content), error) : NULL;
     if (!policy) {
         g_prefix_error(error, "--mb-policy %s: ", path);
@@ -238,8 +205,8 @@ static bool read_boot(const Tenant *tenant, LogPolicies *out, GError **error)
 bool log_policies_read(const Tenant *tenant, bool whole, LogPolicies *out, GError **error)
 {
     *out = (LogPolicies){0};
-    return read_runtime(tenant, whole, out, error) &&
-           read_ima_keys(tenant->arguments, out, error) && read_boot(tenant, out, error);
+    return read_runtime(tenant, whole, out, error) && read_ima_keys(tenant, out, error) &&
+           read_boot(tenant, out, error);
 }
 
 static const char *text_or_empty(const char *text)

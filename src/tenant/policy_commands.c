@@ -86,6 +86,9 @@ static bool write_policy(Tenant *tenant, const PolicyKind *kind, const char *met
     g_auto(LogPolicies) policies;
     if (!log_policies_read(tenant, false, &policies, error))
         return false;
+    if (policies.ima_keys)
+        log_warning("--signature-verification-key: a stored policy holds its keys itself; these "
+                    "are checked, and not sent");
     g_autofree char *tpm_policy = log_policies_tpm_policy(tenant, &policies, error);
     if (!tpm_policy)
         return false;
