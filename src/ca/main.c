@@ -11,7 +11,7 @@
 #include "base/secret.h"
 #include "ca/commands.h"
 #include "ca/password.h"
-#include "config/config.h"
+#include "config/check_config.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@
 typedef struct {
     char *command, *name, *directory, *file, *role, *target, *output;
     char **dns, **ip;
-    gboolean insecure, version;
+    gboolean insecure, version, check_config, example_config, json;
     gint64 serial;
 } Flags;
 
@@ -81,6 +81,13 @@ static GOptionContext *make_context(Flags *flags)
          "bundle: registrar, verifier, tenant or agent", "PROGRAM"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &flags->output, "bundle: the folder to make",
          "DIR"},
+        {"check-config", 0, 0, G_OPTION_ARG_NONE, &flags->check_config,
+         "Show every option of ca.conf with its value and source, and every problem, and exit",
+         NULL},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &flags->json, "check-config: print one JSON object",
+         NULL},
+        {"example-config", 0, 0, G_OPTION_ARG_NONE, &flags->example_config,
+         "Print a ca.conf with all options, their defaults and meaning, and exit", NULL},
         {"version", 'V', 0, G_OPTION_ARG_NONE, &flags->version, "Print the version and exit", NULL},
         G_OPTION_ENTRY_NULL,
     };
@@ -181,6 +188,16 @@ int main(int argc, char **argv)
     }
     if (flags.version) {
         puts("keylime_ca " KEYLIME_VERSION);
+        return 0;
+    }
+    if (flags.json && !flags.check_config) {
+        log_error("--json belongs to --check-config");
+        return STATUS_USAGE;
+    }
+    if (flags.check_config)
+        return check_config(&authority_schema, NULL, flags.json, argv[0]);
+    if (flags.example_config) {
+        config_print_example(&authority_schema, stdout);
         return 0;
     }
     const CaCommand *command = find_command(flags.command);

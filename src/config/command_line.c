@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/command_line.h"
 
+#include "config/check_config.h"
 #include "config/logging.h"
 
 #include <string.h>
@@ -44,7 +45,7 @@ static const Option *find_short_flag(const ConfigSchema *schema, char flag)
     return NULL;
 }
 
-/* The four flags that every program has; NULL when `word` is another one. */
+/* The flags that every program has; NULL when `word` is another one. */
 static bool *standard_flag(CommandLine *line, const char *word)
 {
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
@@ -55,6 +56,8 @@ static bool *standard_flag(CommandLine *line, const char *word)
         return &line->check_config;
     if (strcmp(word, "--example-config") == 0)
         return &line->example_config;
+    if (strcmp(word, "--json") == 0)
+        return &line->json;
     return NULL;
 }
 
@@ -137,7 +140,7 @@ bool command_line_parse(const ConfigSchema *schema, int argc, char **argv, Comma
         if (!take_word(&words, error))
             return false;
     }
-    return true;
+    return !out->json || out->check_config || misuse(error, "--json belongs to --check-config");
 }
 
 void command_line_clear(CommandLine *line)
@@ -155,6 +158,8 @@ static void print_help(const ConfigSchema *schema, const char *called)
         "      --check-config\n"
         "          Print every option with its value and where the value comes from, report every\n"
         "          problem, and exit: 0 when the configuration is usable, else 1.\n"
+        "      --json\n"
+        "          With --check-config: print all of it as one JSON object.\n"
         "      --example-config\n"
         "          Print a configuration file with all options, their defaults and meaning.\n"
         "  -h, --help\n"
@@ -180,43 +185,31 @@ static bool answer(const ConfigSchema *schema, const CommandLine *line, const ch
     return line->help || line->version || line->example_config;
 }
 
-/* One line per problem, each with the program's name. */
-static int complain(const char *called, const GError *error)
-{
-    g_autofree char *name = g_path_get_basename(called);
-    g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
-    for (guint i = 0; lines[i]; i++)
-        fprintf(stderr, "%s: %s\n", name, lines[i]);
-    return g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_USAGE) ? 2 : 1;
-}
-
 Config *command_line_start(const ConfigSchema *schema, int argc, char **argv, int *status)
 {
     const char *called = argc > 0 && argv[0] ? argv[0] : schema->program;
     g_autoptr(GError) error = NULL;
     g_auto(CommandLine) line = {0};
     if (!command_line_parse(schema, argc, argv, &line, &error)) {
-        *status = complain(called, error);
+        *status = check_config_complain(error, called);
         return NULL;
     }
     *status = 0;
     if (answer(schema, &line, called))
         return NULL;
+    const ConfigOverride *overrides = (const ConfigOverride *)(void *)line.overrides->data;
+    if (line.check_config) {
+        *status = check_config(schema, overrides, line.json, called);
+        return NULL;
+    }
     bool logging = schema->format == CONFIG_TOML ? logging_start_agent(&error)
                                                  : logging_start(schema->component, &error);
     if (!logging) {
-        *status = complain(called, error);
+        *status = check_config_complain(error, called);
         return NULL;
     }
-    const ConfigOverride *overrides = (const ConfigOverride *)(void *)line.overrides->data;
-    g_autoptr(Config) config = config_load(schema, overrides, &error);
-    if (!config) {
-        *status = complain(called, error);
-        return NULL;
-    }
-    if (line.check_config) {
-        config_print(config, stdout);
-        return NULL;
-    }
-    return g_steal_pointer(&config);
+    Config *config = config_load(schema, overrides, &error);
+    if (!config)
+        *status = check_config_complain(error, called);
+    return config;
 }

@@ -10,7 +10,7 @@
 
 typedef struct {
     GArray *overrides; /* of ConfigOverride, zero-terminated */
-    bool help, version, check_config, example_config;
+    bool help, version, check_config, example_config, json;
 } CommandLine;
 
 /*

@@ -261,9 +261,8 @@ static void settle(Collection *all, const Option *option, const RawValue *raw, S
     if (!allowed)
         return;
     add_problem(all, option, raw, allowed);
-    setting->refused = true;
+    setting->refused = g_steal_pointer(&setting->source);
     setting->set = false;
-    g_free(setting->source);
     settle_default(option, setting);
 }
 
@@ -291,8 +290,8 @@ static void report(const Collection *all, GError **error)
     g_set_error_literal(error, CONFIG_ERROR, (gint)code, text);
 }
 
-Config *config_load_from(const ConfigSchema *schema, const ConfigRoots *roots,
-                         const ConfigOverride *overrides, GError **error)
+Config *config_examine_from(const ConfigSchema *schema, const ConfigRoots *roots,
+                            const ConfigOverride *overrides, GError **error)
 {
     size_t count = 0;
     while (schema->options[count].name)
@@ -308,18 +307,32 @@ Config *config_load_from(const ConfigSchema *schema, const ConfigRoots *roots,
         collect_inherited(&all, &found);
     collect_environment(&all);
     collect_overrides(&all, overrides);
-    g_autoptr(Config) config = settle_all(&all, count);
+    Config *config = settle_all(&all, count);
 
     for (size_t i = 0; i < count; i++)
         raw_value_clear(&all.values[i]);
     g_free(all.values);
     if (schema->check)
         schema->check(config, problems);
-    if (problems->len > 0 || misuses->len > 0) {
+    if (problems->len > 0 || misuses->len > 0)
         report(&all, error);
-        return NULL;
-    }
-    return g_steal_pointer(&config);
+    return config;
+}
+
+Config *config_examine(const ConfigSchema *schema, const ConfigOverride *overrides, GError **error)
+{
+    return config_examine_from(schema, &config_system_roots, overrides, error);
+}
+
+Config *config_load_from(const ConfigSchema *schema, const ConfigRoots *roots,
+                         const ConfigOverride *overrides, GError **error)
+{
+    g_autoptr(GError) refused = NULL;
+    g_autoptr(Config) config = config_examine_from(schema, roots, overrides, &refused);
+    if (!refused)
+        return g_steal_pointer(&config);
+    g_propagate_error(error, g_steal_pointer(&refused));
+    return NULL;
 }
 
 Config *config_load(const ConfigSchema *schema, const ConfigOverride *overrides, GError **error)
@@ -334,6 +347,7 @@ void config_free(Config *config)
     for (size_t i = 0; i < config->count; i++) {
         value_clear(&config->settings[i].value);
         g_free(config->settings[i].source);
+        g_free(config->settings[i].refused);
     }
     g_free(config->settings);
     g_free(config);
@@ -393,7 +407,7 @@ bool config_is_set(const Config *config, const char *section, const char *name)
 
 bool config_was_refused(const Config *config, const char *section, const char *name)
 {
-    return setting_of(config, section, name)->refused;
+    return setting_of(config, section, name)->refused != NULL;
 }
 
 void config_add_problem(const Config *config, GPtrArray *problems, const char *section,

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/json.h"
 #include "config/option.h"
 
 #include <stdio.h>
@@ -30,6 +31,9 @@ typedef struct {
  * `overrides` may be NULL; ends with name == NULL. Environment is the process's.
  */
 Config *config_load(const ConfigSchema *schema, const ConfigOverride *overrides, GError **error);
+/* As config_load() for who wants to see it, problems or not: never NULL, and an error beside it
+ * when there are problems. An option whose value was refused reads as its default. */
+Config *config_examine(const ConfigSchema *schema, const ConfigOverride *overrides, GError **error);
 void config_free(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 
@@ -61,8 +65,17 @@ const char *config_source(const Config *config, const char *section, const char 
  */
 const char *config_work_dir(void);
 
-/* --check-config: every option with value and source. Secrets are shown as "(set)". */
+/* Every option with value and source, as it would stand in the file. Secrets are shown as "(set)".
+ */
 void config_print(const Config *config, FILE *out);
+/*
+ * The same for programs, and what the table says of each option:
+ * {"component": ..., "options": [{"section", "name", "type": "text int real bool list word",
+ * "value", "source": as config_source(), "set", "refused": where a refused value stands or null,
+ * "default", "minimum", "maximum", "words", "flag", "variable", "effect": "yes none pull-model",
+ * "secret"}]}
+ */
+Json *config_to_json(const Config *config);
 /* The example file: all options, commented, with defaults and help. */
 void config_print_example(const ConfigSchema *schema, FILE *out);
 /* --help's part about options with flags. */

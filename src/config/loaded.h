@@ -13,7 +13,8 @@ typedef struct {
     Value value;
     char *source;
     bool set;
-    bool refused; /* its value was not allowed: the default stands in its place */
+    char
+        *refused; /* where a value stands that is not allowed, so that the default holds; or NULL */
 } Setting;
 
 struct Config {
@@ -22,6 +23,8 @@ struct Config {
     size_t count;
 };
 
-/* config_load() with other directories than /etc and /usr/etc. */
+/* config_examine() and config_load() with other directories than /etc and /usr/etc. */
+Config *config_examine_from(const ConfigSchema *schema, const ConfigRoots *roots,
+                            const ConfigOverride *overrides, GError **error);
 Config *config_load_from(const ConfigSchema *schema, const ConfigRoots *roots,
                          const ConfigOverride *overrides, GError **error);

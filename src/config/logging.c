@@ -3,7 +3,6 @@
 
 #define LOG_NAME "keylime.config"
 #include "base/log.h"
-#include "config/config.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -155,6 +154,11 @@ bool logging_start(const char *component, GError **error)
         return false;
     warn_unsupported(config);
     return true;
+}
+
+Config *logging_examine(GError **error)
+{
+    return config_examine(&schema, NULL, error);
 }
 
 bool logging_reload(const char *component, GError **error)

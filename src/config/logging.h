@@ -5,8 +5,7 @@
  */
 #pragma once
 
-#include <glib.h>
-#include <stdbool.h>
+#include "config/config.h"
 
 /*
  * Read logging.conf (or KEYLIME_LOGGING_CONFIG) and open the log. Without such a file: INFO, as
@@ -19,6 +18,8 @@
  * the shipped file gets a WARNING.
  */
 bool logging_start(const char *component, GError **error);
+/* logging.conf as config_examine() shows it; the log stays as it is. */
+Config *logging_examine(GError **error);
 /* Take over a changed level (SIGHUP); the log stays open. False: the old level goes on. */
 bool logging_reload(const char *component, GError **error);
 

@@ -62,7 +62,10 @@ void config_print(const Config *config, FILE *out)
         section = option->section;
         g_autofree char *value = shown_value(config->schema, setting);
         g_autofree char *line = g_strdup_printf("%s = %s", option->name, value);
-        fprintf(out, "%-48s  # %s%s\n", line, setting->source, option->dead ? ", no effect" : "");
+        fprintf(out, "%-48s  # %s%s", line, setting->source, option->dead ? ", no effect" : "");
+        if (setting->refused)
+            fprintf(out, ": %s is refused", setting->refused);
+        fputc('\n', out);
     }
 }
 

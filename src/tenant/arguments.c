@@ -89,7 +89,8 @@ static const ArgumentSpec specs[] = {
     FLAG(NULL, "--verify", NULL, verify, "wait for the payload's keys; pull model only"),
     FLAG("-h", "--help", NULL, help, "show this text"),
     FLAG("-V", "--version", NULL, version, "show the version"),
-    FLAG(NULL, "--check-config", NULL, check_config, "show the effective configuration"),
+    FLAG(NULL, "--check-config", NULL, check_config,
+         "show every option with its value and source, and every problem"),
     FLAG(NULL, "--example-config", NULL, example_config,
          "print a configuration file with all options, their defaults and meaning"),
 };

@@ -3,6 +3,7 @@
 #define LOG_NAME "keylime.tenant"
 #include "base/identifier.h"
 #include "base/log.h"
+#include "config/check_config.h"
 #include "tenant/commands.h"
 #include "tenant/options.h"
 
@@ -22,25 +23,20 @@ static const TenantCommand *find_command(const char *name)
 }
 
 static Server *connect_server(const Config *config, const TlsFiles *tls, const char *kind,
-                              const char *host, const char *port, GError **error)
+                              GError **error)
 {
     g_autofree char *host_option = g_strdup_printf("%s_ip", kind);
     g_autofree char *port_option = g_strdup_printf("%s_port", kind);
-    g_autofree char *configured_port =
+    g_autofree char *port =
         g_strdup_printf("%" G_GINT64_FORMAT, config_int(config, NULL, port_option));
     ServerSettings settings = {
         .kind = kind,
-        .host = host ? host : config_text(config, NULL, host_option),
-        .port = port ? port : configured_port,
+        .host = config_text(config, NULL, host_option),
+        .port = port,
         .tls = tls,
         .check_hostnames = config_bool(config, NULL, "tls_check_hostnames"),
         .timeout = config_real(config, NULL, "request_timeout"),
     };
-    guint64 number;
-    if (!g_ascii_string_to_unsigned(settings.port, 10, 1, 65535, &number, NULL)) {
-        tenant_fail(error, "%s is no port of a %s", settings.port, kind);
-        return NULL;
-    }
     return server_new(&settings, error);
 }
 
@@ -56,12 +52,8 @@ static bool run_command(const Config *config, const Arguments *arguments,
             "trusted_server_ca = all: the servers' certificates are not checked, anybody may "
             "answer in their place");
     log_info("TLS is enabled.");
-    g_autoptr(Server) verifier = connect_server(config, tls, "verifier", arguments->verifier_host,
-                                                arguments->verifier_port, error);
-    g_autoptr(Server) registrar =
-        verifier ? connect_server(config, tls, "registrar", arguments->registrar_host,
-                                  arguments->registrar_port, error)
-                 : NULL;
+    g_autoptr(Server) verifier = connect_server(config, tls, "verifier", error);
+    g_autoptr(Server) registrar = verifier ? connect_server(config, tls, "registrar", error) : NULL;
     if (!registrar)
         return false;
     if (!arguments->agent_id && command->about_one_agent)
@@ -77,6 +69,20 @@ static bool run_command(const Config *config, const Arguments *arguments,
         return tenant_fail(error,
                            "The agent ID set via agent uuid parameter use invalid characters");
     return command->run(&tenant, error);
+}
+
+/* What the command line says about options of tenant.conf: `out` has room for all and ends. */
+static void overrides_of(const Arguments *arguments, ConfigOverride *out)
+{
+    const ConfigOverride given[] = {
+        {"verifier_ip", arguments->verifier_host, "--cv"},
+        {"verifier_port", arguments->verifier_port, "--cvport"},
+        {"registrar_ip", arguments->registrar_host, "--registrarhost"},
+        {"registrar_port", arguments->registrar_port, "--registrarport"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+        if (given[i].value)
+            *out++ = given[i];
 }
 
 static int usage_error(const GError *error)
@@ -104,18 +110,16 @@ int main(int argc, char **argv)
         config_print_example(&tenant_schema, stdout);
         return 0;
     }
-    if (!arguments.check_config && !arguments_check(&arguments, &error))
+    ConfigOverride overrides[5] = {0};
+    overrides_of(&arguments, overrides);
+    if (arguments.check_config)
+        return check_config(&tenant_schema, overrides, arguments.json, argv[0]);
+    if (!arguments_check(&arguments, &error))
         return usage_error(error);
     log_open(arguments.json ? STDERR_FILENO : STDOUT_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
-    g_autoptr(Config) config = config_load(&tenant_schema, NULL, &error);
-    if (!config) {
-        fprintf(stderr, "%s\n", error->message);
-        return 1;
-    }
-    if (arguments.check_config) {
-        config_print(config, stdout);
-        return 0;
-    }
+    g_autoptr(Config) config = config_load(&tenant_schema, overrides, &error);
+    if (!config)
+        return check_config_complain(error, argv[0]);
     const TenantCommand *command = find_command(arguments.command);
     if (!command) {
         log_error("Invalid command specified: %s", arguments.command);

@@ -6,12 +6,14 @@
 
 static const Option options[] = {
     {TENANT_OPTION("version", OPTION_TEXT, "2.6", "Version of the file's format.")},
-    {TENANT_OPTION("verifier_ip", OPTION_TEXT, "127.0.0.1", "Address or name of the verifier.")},
-    {TENANT_OPTION("verifier_port", OPTION_INT, "8881", "Port of the verifier."), .minimum = 1,
-     .maximum = 65535},
-    {TENANT_OPTION("registrar_ip", OPTION_TEXT, "127.0.0.1", "Address or name of the registrar.")},
-    {TENANT_OPTION("registrar_port", OPTION_INT, "8891", "HTTPS port of the registrar."),
+    {TENANT_OPTION("verifier_ip", OPTION_TEXT, "127.0.0.1", "Address or name of the verifier."),
+     .flag = "cv"},
+    {TENANT_OPTION("verifier_port", OPTION_INT, "8881", "Port of the verifier."), .flag = "cvport",
      .minimum = 1, .maximum = 65535},
+    {TENANT_OPTION("registrar_ip", OPTION_TEXT, "127.0.0.1", "Address or name of the registrar."),
+     .flag = "registrarhost"},
+    {TENANT_OPTION("registrar_port", OPTION_INT, "8891", "HTTPS port of the registrar."),
+     .flag = "registrarport", .minimum = 1, .maximum = 65535},
     {TENANT_OPTION(
         "tls_dir", OPTION_TEXT, "default",
         "Directory of the tenant's certificate; default = cv_ca in the work directory.")},

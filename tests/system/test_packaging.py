@@ -36,7 +36,8 @@ def check_config(component, path, directory):
         timeout=20,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    values = re.findall(r"^(\w+ =.*?) +# (.*)$", done.stdout, re.MULTILINE)
+    own = done.stdout.split("\n# logging.conf\n")[0]
+    values = re.findall(r"^(\w+ =.*?) +# (.*)$", own, re.MULTILINE)
     return {line: source for line, source in values}, done.stdout + done.stderr
 
 

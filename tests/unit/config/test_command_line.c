@@ -70,6 +70,8 @@ static void test_standard_flags(void **state)
     assert_parsed("-h", "help");
     assert_parsed("-V", "version");
     assert_parsed("--check-config --timeout 5", "timeout=5;check");
+    assert_parsed("--json --check-config", "check");
+    assert_parsed("--json", "!--json belongs to --check-config");
     assert_parsed("--example-config", "example");
 }
 

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every option of every program, as its own table says: file, drop-ins, variable and flag take effect in
+that order. What is swept comes from `--check-config --json`, so a new option is swept without a line here."""
+import json
+import re
+import subprocess
+
+import pytest
+
+from lib.option_tables import REFERENCE, Reference
+from lib.private_etc import PrivateEtc
+from lib.program import BINARIES, BUILD
+
+PROGRAMS = {**BINARIES, "ca": BUILD / "src/ca/keylime_ca"}
+# Whose --check-config shows the file.
+SHOWN_BY = {"verifier": "verifier", "registrar": "registrar", "agent": "agent", "tenant": "tenant", "ca": "ca",
+            "logging": "verifier"}
+# No table is shorter: a sweep of nothing fails.
+LEAST = {"verifier": 75, "registrar": 30, "agent": 70, "tenant": 24, "ca": 13, "logging": 14}
+
+LEVELS = ("built-in", "file", "vendor's drop-in", "drop-in", "later drop-in", "variable", "flag")
+
+# Texts and lists of which each option takes some: its own check decides. A number makes them differ.
+TEXTS = ("text-{0}", "text{0}.example", "192.0.2.{0}", "https://host{0}.example:1", "http://host{0}.example:1",
+         "/nowhere/{0}", "sqlite:////nowhere/{0}.sqlite", "0x8101000{0}", "user:group{0}", "{0},{0}", "3.0", "v3.0",
+         "2.{0}", "push", "PUSH", "Push", "[]", "", "U{0}", "default", "ek_cert", "generate", "hostname",
+         '[{{"event_id": "x{0}", "severity_label": "error"}}]', "%(message)s {0}", "%H:%M:%S {0}",
+         "StreamHandler", "(sys.stdout,)", "(sys.stderr,)", "consoleHandler", "json", "keylime")
+LISTS = ("text-{0}", "192.0.2.{0}", "{0}", "2.{0}", "3.0", "/nowhere/{0}.pem", "webhook", "agent", "zeromq",
+         "revocation", "info", "consoleHandler", "formatter", "root")
+
+
+class Sandbox(PrivateEtc):
+    """Configuration directories of its own, also the vendor's, and nothing else said."""
+
+    def __init__(self, deployment):
+        super().__init__(deployment)
+        self.vendor = deployment.directory / "usr-etc"
+        self.vendor.mkdir()
+        self.env = {"KEYLIME_DIR": str(deployment.keylime_dir)}
+
+    def command(self, name, *arguments, before=()):
+        mounts = 'mount --bind "$0" /etc && mount --bind "$1" /usr/etc && shift && exec "$@"'
+        return ["unshare", "-m", "sh", "-c", mounts, str(self.root), str(self.vendor), *before,
+                str(PROGRAMS[name]), *arguments]
+
+    def check(self, component, *flags, env=None):
+        """({(section, name): option}, the finished process)."""
+        done = self.run(SHOWN_BY[component], "--check-config", "--json", *flags, env=env)
+        assert done.returncode in (0, 1, 2) and done.stdout, done.stderr
+        file = next(file for file in json.loads(done.stdout)["files"] if file["component"] == component)
+        return {(option["section"], option["name"]): option for option in file["options"]}, done
+
+
+@pytest.fixture
+def sandbox(deployment):
+    if not PrivateEtc.usable():
+        pytest.skip("mount namespaces are not allowed here")
+    try:
+        subprocess.run(["mkdir", "-p", "/usr/etc"], check=True, capture_output=True)
+    except subprocess.CalledProcessError:
+        pytest.skip("/usr/etc is missing and cannot be made")
+    return Sandbox(deployment)
+
+
+# --- values ---------------------------------------------------------------------------------------------
+
+
+def candidates(option):
+    """Values to try, as JSON has them."""
+    kind, low, high = option["type"], option.get("minimum"), option.get("maximum")
+    if kind == "bool":
+        return [True, False]
+    if kind == "word":
+        return option["words"]
+    if kind in ("int", "real"):
+        near = float(option["default"] or 1)
+        values = [near + step for step in range(1, 5)] + [near - step for step in range(1, 5)] + [near / 2]
+        allowed = [value for value in values if low is None or low <= value <= high]
+        return [int(value) for value in allowed] if kind == "int" else allowed
+    if kind == "list":
+        return [[text.format(number)] for text in LISTS for number in range(1, 4)]
+    return [text.format(number) for text in TEXTS for number in range(1, 4)]
+
+
+def as_variable(value):
+    if isinstance(value, list):
+        return "[" + ", ".join(f"'{element}'" for element in value) + "]"
+    return str(value)
+
+
+def as_file(value, toml):
+    if not toml:
+        return as_variable(value)
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value)
+
+
+def takes(sandbox, component, options):
+    """{key: values that the option takes, each once}: asked of the program, which is told one candidate of
+    every option at a time."""
+    rows = {key: candidates(option) for key, option in options.items()}
+    taken = {key: [] for key in options}
+    for number in range(max(map(len, rows.values()))):
+        tried = {key: values[number] for key, values in rows.items() if number < len(values)}
+        env = {options[key]["variable"]: as_variable(value) for key, value in tried.items()}
+        shown, _ = sandbox.check(component, env=env)
+        for key, value in tried.items():
+            if shown[key]["source"] == options[key]["variable"] and value not in taken[key]:
+                taken[key].append(value)
+    return taken
+
+
+def as_shown(option, value):
+    """How --check-config prints a value that is in force. What has no effect is shown as it was given."""
+    if option["secret"] and value:
+        return "(set)"
+    if option["effect"] != "yes":
+        return None
+    return value
+
+
+# --- the sweep ------------------------------------------------------------------------------------------
+
+
+def file_text(component, options, values):
+    toml = component == "agent"
+    sections = {}
+    for (section, name), value in values.items():
+        sections.setdefault(section, []).append(f"{name} = {as_file(value, toml)}")
+    return "".join(f"[{section}]\n" + "\n".join(lines) + "\n" for section, lines in sections.items())
+
+
+def place_of(level, sandbox, component):
+    """Where a file of that level stands, and what --check-config calls it."""
+    base = f"{component}.conf"
+    return {"file": (sandbox.keylime / base, f"/etc/keylime/{base}"),
+            "vendor's drop-in": (sandbox.vendor / f"keylime/{base}.d/zzz", f"/usr/etc/keylime/{base}.d/zzz"),
+            "drop-in": (sandbox.keylime / f"{base}.d/010", f"/etc/keylime/{base}.d/010"),
+            "later drop-in": (sandbox.keylime / f"{base}.d/020", f"/etc/keylime/{base}.d/020")}.get(level)
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_every_option_takes_each_source_in_its_order(sandbox, component):
+    if component == "agent":
+        sandbox.env = {}  # KEYLIME_DIR beats all sources of keylime_dir
+    options, _ = sandbox.check(component)
+    assert len(options) >= LEAST[component]
+    taken = takes(sandbox, component, options)
+    poor = [key for key, values in taken.items() if not values]
+    assert poor == [], "no candidate is taken: add one to TEXTS or LISTS"
+
+    order = list(LEVELS)
+    if component == "agent":  # the vendor's directory is below the machine's file (push-agent 3.1)
+        order.remove("vendor's drop-in")
+        order.insert(1, "vendor's drop-in")
+    env, flags, swept = {}, [], 0
+    for number, level in enumerate(order):
+        values = {key: row[number % len(row)] for key, row in taken.items()}
+        said = options
+        if place := place_of(level, sandbox, component):
+            place[0].parent.mkdir(parents=True, exist_ok=True)
+            place[0].write_text(file_text(component, options, values))
+        elif level == "variable":
+            env = {option["variable"]: as_variable(values[key]) for key, option in options.items()}
+        elif level == "flag":
+            said = {key: option for key, option in options.items() if option["flag"]}
+            flags = [f"--{option['flag']}={as_variable(values[key]).lower() if option['type'] == 'bool' else values[key]}"
+                     for key, option in said.items()]
+        shown, done = sandbox.check(component, *flags, env=env)
+        for key, option in said.items():
+            found = shown[key]
+            expected = {"built-in": "built-in", "variable": option["variable"],
+                        "flag": f"--{option['flag']}"}.get(level) or place[1]
+            assert re.fullmatch(re.escape(expected) + r"(:\d+)*", found["source"]), (level, found, done.stderr)
+            assert found["set"] == (level != "built-in"), found
+            value = as_shown(option, values[key])
+            if level != "built-in" and value is not None:
+                assert found["value"] == value, (level, found, value)
+            swept += 1
+    assert swept >= (len(order) - 1) * LEAST[component]
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_one_file_replaces_all_others(sandbox, component, tmp_path):
+    options, _ = sandbox.check(component)
+    key, option = next((key, option) for key, option in options.items() if option["type"] in ("int", "word"))
+    first, *_ = [value for value in candidates(option) if str(value) != option["default"]]
+    for place in ("file", "vendor's drop-in", "drop-in"):
+        path = place_of(place, sandbox, component)[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("this is no configuration\n")
+    alone = tmp_path / "alone.conf"
+    alone.write_text(file_text(component, options, {key: first}))
+    shown, done = sandbox.check(component, env={f"KEYLIME_{component.upper()}_CONFIG": str(alone)})
+    assert done.returncode == 0, done.stderr
+    assert shown[key]["value"] == first and shown[key]["source"].startswith(f"{alone}:2")
+
+
+# --- what the operator is told ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_options_without_effect_say_so_once(sandbox, component):
+    """Decision D111; the agent's file is shared with the pull agent, whose options it passes over."""
+    options, _ = sandbox.check(component)
+    dead = {key: "1" for key, option in options.items() if option["effect"] == "none"}
+    shared = {key: "1" for key, option in options.items() if option["effect"] == "pull-model"}
+    sandbox.write(f"{component}.conf", file_text(component, options, {**dead, **shared}))
+    _, done = sandbox.check(component)
+    assert done.returncode == 0, done.stderr
+    told = re.findall(r" - INFO - /etc/keylime/\w+\.conf:[\d:]+: option '(\w+)' in \[(\w+)\] has no effect$",
+                      done.stderr, re.MULTILINE)
+    assert sorted((section, name) for name, section in told) == sorted(dead)
+    assert "WARNING" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_no_bad_value_is_taken_and_all_are_named(sandbox, component):
+    """Wrong types, numbers out of bounds and words of no list: all in one run, each with its line."""
+    options, _ = sandbox.check(component)
+    bad = {}
+    for key, option in options.items():
+        if option["effect"] != "yes":
+            continue
+        if option["type"] == "word":
+            bad[key] = "no-such-word"
+        elif option["type"] in ("int", "real"):
+            bad[key] = int(option["maximum"]) + 1 if option.get("maximum") else "twelve"
+        elif option["type"] == "bool":
+            bad[key] = "perhaps"
+    text = file_text(component, options, bad)
+    sandbox.write(f"{component}.conf", text)
+    shown, done = sandbox.check(component)
+    assert done.returncode == 1
+    lines = {(section, name): number + 1 for section, name, number in numbered(text)}
+    for key in bad:
+        section, name = key
+        sentence = rf"/etc/keylime/{component}\.conf:{lines[key]}(:\d+)?: \[{section}\] {name} = '.*': must be "
+        assert re.search(sentence, done.stderr), (key, done.stderr)
+        assert re.match(rf"/etc/keylime/{component}\.conf:{lines[key]}", shown[key]["refused"])
+        assert shown[key]["source"] == "built-in" and not shown[key]["set"]
+    low = {key: int(options[key]["minimum"]) - 1 for key in bad if options[key].get("minimum")}
+    sandbox.write(f"{component}.conf", file_text(component, options, low))
+    shown, done = sandbox.check(component)
+    assert all(shown[key]["refused"] for key in low) and done.returncode == (1 if low else 0)
+
+
+def numbered(text):
+    """(section, name, line from 0) of each option of an INI or TOML text."""
+    section = None
+    for number, line in enumerate(text.splitlines()):
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif " = " in line:
+            yield section, line.split(" = ")[0], number
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_secrets_are_not_shown(sandbox, component):
+    options, _ = sandbox.check(component)
+    secret = {key: "hidden-word" for key, option in options.items() if option["secret"]}
+    assert {name for _, name in options if "password" in name} <= {name for _, name in secret} | {
+        name for (_, name), option in options.items() if option["effect"] != "yes"}
+    sandbox.write(f"{component}.conf", file_text(component, options, secret))
+    for arguments in (["--check-config", "--json"], ["--check-config"]):
+        done = sandbox.run(SHOWN_BY[component], *arguments)
+        assert "hidden-word" not in done.stdout + done.stderr
+        assert done.stdout.count("(set)") >= len(secret)
+
+
+# --- against the reference -----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference documents are not here")
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_every_option_of_the_reference_is_known(sandbox, component):
+    """With the reference's default, unless a decision has another one."""
+    options, _ = sandbox.check(component)
+    rows = Reference(component).rows
+    assert len(rows) >= Reference.LEAST[component]
+    missing = [key for key in rows if key not in options and key[1] != "version"]
+    assert missing == []
+    other = {key: (options[key]["default"], row.default) for key, row in rows.items()
+             if row.default is not None and key not in Reference.DECIDED
+             and key[1] != "version" and options[key]["effect"] == "yes"
+             and not same(options[key]["default"], row.default)}
+    assert other == {}
+    lively = [key for key, row in rows.items() if row.dead and options[key]["effect"] == "yes"
+              and key not in Reference.ALIVE]
+    assert lively == []
+
+
+def same(ours, theirs):
+    def plain(text):
+        return re.sub(r"""["' \[\]]""", "", text or "").lower()
+    try:
+        return float(plain(ours)) == float(plain(theirs))
+    except ValueError:
+        return plain(ours) == plain(theirs)
