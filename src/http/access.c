@@ -21,12 +21,16 @@ static char *refuse_other_agent(const HttpRequest *request, const Identity *iden
                            identity->name, owner);
 }
 
-char *access_refusal(const Route *route, const HttpRequest *request)
+char *access_refusal(const Route *route, bool open, const HttpRequest *request)
 {
     const Identity *identity = http_request_identity(request);
     switch (route->access) {
     case ACCESS_PUBLIC:
         return NULL;
+    case ACCESS_OPEN:
+        if (open)
+            return NULL;
+        G_GNUC_FALLTHROUGH;
     case ACCESS_ADMIN:
         if (identity->kind == IDENTITY_ADMIN)
             return NULL;
@@ -43,6 +47,6 @@ char *access_refusal(const Route *route, const HttpRequest *request)
             return refuse_other_agent(request, identity);
         return refuse_admin(route->action, identity, "authentication");
     }
-    /* A value that is none of the four opens nothing. */
+    /* A value that is none of the five opens nothing. */
     return g_strdup("Access denied");
 }

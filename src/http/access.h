@@ -7,4 +7,4 @@
 #include "http/route.h"
 
 /* NULL = allowed; otherwise the detail of the 403, newly allocated. */
-char *access_refusal(const Route *route, const HttpRequest *request);
+char *access_refusal(const Route *route, bool open, const HttpRequest *request);

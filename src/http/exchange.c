@@ -101,7 +101,7 @@ void exchange_end(Exchange *exchange)
     log_set_request_id(NULL);
 }
 
-void exchange_serve(Exchange *exchange, const Gate *gate)
+void exchange_serve(Exchange *exchange, Gate *gate)
 {
     log_gather();
     log_set_request_id(exchange->request_id);

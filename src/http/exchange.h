@@ -34,4 +34,4 @@ void exchange_begin(Exchange *exchange);
 void exchange_end(Exchange *exchange);
 /* The line of the request, gate_serve() and exchange_end(), with the request id on the log lines of
  * this thread, which are written together. */
-void exchange_serve(Exchange *exchange, const Gate *gate);
+void exchange_serve(Exchange *exchange, Gate *gate);

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define UNJUDGED_RETRY_SECONDS 2
+#define HEAVY_RETRY_SECONDS 1
+/* A quarter of the workers (decision D107). */
+#define HEAVY_SHARE 4
 /* In a request of one who is no administrator: capabilities of a TPM with every bank have some 300,
  * evidence has a dozen, its logs are one text each. Parsed, these are 8 MiB at most. */
 #define STRANGERS_VALUES_MAX 10000
@@ -95,9 +98,10 @@ static const char *authorization(const Route *route, const HttpRequest *request)
     return value && *value ? value : NULL;
 }
 
-static bool check_access(const Route *route, const HttpRequest *request, HttpResponse *response)
+static bool check_access(const Gate *gate, const Route *route, const HttpRequest *request,
+                         HttpResponse *response)
 {
-    g_autofree char *refusal = access_refusal(route, request);
+    g_autofree char *refusal = access_refusal(route, gate->settings->open, request);
     if (refusal)
         envelope_gate_error(response, 403, refusal);
     return refusal == NULL;
@@ -112,7 +116,7 @@ bool gate_admit(const Gate *gate, const RequestHead *head, bool encrypted, HttpR
         return refuse(response, request, *route, 400,
                       "This path needs HTTPS; the port speaks plain HTTP");
     /* With a token only the worker can say who asks. */
-    return authorization(*route, request) || check_access(*route, request, response);
+    return authorization(*route, request) || check_access(gate, *route, request, response);
 }
 
 /* --- on a worker ----------------------------------------------------------------------------- */
@@ -187,14 +191,39 @@ static bool read_body(const Route *route, HttpRequest *request, HttpResponse *re
     return true;
 }
 
-void gate_serve(const Gate *gate, const Route *route, HttpRequest *request, HttpResponse *response)
+static void handle(const Gate *gate, const Route *route, HttpRequest *request,
+                   HttpResponse *response)
 {
-    if (!check_token(gate, route, request, response) || !check_access(route, request, response) ||
-        !read_body(route, request, response))
+    if (!read_body(route, request, response))
         return;
     route->handler(request, response, gate->settings->context);
     if (response->status == 0) {
         log_error("The handler of %s %s gave no answer", request->verb, route->pattern);
         gate_error(response, request, route, 500, "Internal error");
     }
+}
+
+/* Whoever asks for much leaves the other workers to those who ask for little. */
+static void handle_heavy(Gate *gate, const Route *route, HttpRequest *request,
+                         HttpResponse *response)
+{
+    int share = (int)MAX(1, gate->settings->workers / HEAVY_SHARE);
+    if (g_atomic_int_add(&gate->heavy, 1) < share) {
+        handle(gate, route, request, response);
+    } else {
+        gate_error(response, request, route, 503, "Too many requests of this kind at the moment");
+        http_response_retry_after(response, HEAVY_RETRY_SECONDS);
+    }
+    g_atomic_int_add(&gate->heavy, -1);
+}
+
+void gate_serve(Gate *gate, const Route *route, HttpRequest *request, HttpResponse *response)
+{
+    if (!check_token(gate, route, request, response) ||
+        !check_access(gate, route, request, response))
+        return;
+    if (route->heavy)
+        handle_heavy(gate, route, request, response);
+    else
+        handle(gate, route, request, response);
 }

@@ -13,6 +13,7 @@
 typedef struct {
     const HttpServerSettings *settings;
     Router *router;
+    gint heavy; /* requests of heavy routes at the moment; atomic */
 } Gate;
 
 /* True: the request goes on to gate_serve() with *route. False: `response` holds the refusal. The
@@ -21,7 +22,7 @@ bool gate_admit(const Gate *gate, const RequestHead *head, bool encrypted, HttpR
                 HttpResponse *response, const Route **route);
 
 /* Token, access, body, handler; `response` is filled in any case. May block. */
-void gate_serve(const Gate *gate, const Route *route, HttpRequest *request, HttpResponse *response);
+void gate_serve(Gate *gate, const Route *route, HttpRequest *request, HttpResponse *response);
 
 /* An error of the layer itself, in the form of the API version that was asked (with `route` NULL
  * when there is none): v2 envelope, JSON:API errors, or the plain errors of sessions and gate. */

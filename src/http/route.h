@@ -17,6 +17,7 @@ typedef enum {
     ACCESS_ADMIN,
     ACCESS_AGENT,          /* token of the agent named by `:agent_id` */
     ACCESS_AGENT_OR_ADMIN, /* that token, or an admin */
+    ACCESS_OPEN,           /* anyone; admins only where the server is not `open` */
 } RouteAccess;
 
 typedef enum {
@@ -36,5 +37,6 @@ typedef struct {
     const char *action; /* word of the 403 texts: "read_agent" */
     RouteHandler handler;
     bool ignore_token; /* sessions: an Authorization header is not looked at */
+    bool heavy;        /* at most a quarter of the workers serve such requests (decision D107) */
     size_t max_body;   /* bytes, below the server's own limit; 0 = that one */
 } Route;               /* a table ends with handler == NULL */

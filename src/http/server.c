@@ -42,7 +42,7 @@ HttpServer *http_server_new(const HttpServerSettings *settings, GError **error)
     server->settings = *settings;
     if (server->settings.idle_seconds == 0)
         server->settings.idle_seconds = IDLE_SECONDS_DEFAULT;
-    server->gate = (Gate){&server->settings, router_new(settings->routes)};
+    server->gate = (Gate){.settings = &server->settings, .router = router_new(settings->routes)};
     server->listeners = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
     server->loops = g_ptr_array_new_with_free_func((GDestroyNotify)loop_free);
     g_mutex_init(&server->lock);

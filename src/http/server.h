@@ -36,6 +36,7 @@ typedef struct {
     const Route *routes;
     gpointer context;           /* handed to handlers and to the token check */
     HttpTokenCheck token_check; /* NULL: every token is refused */
+    bool open;                  /* routes of ACCESS_OPEN are for anyone */
     unsigned io_threads, workers;
     unsigned queue_limit;        /* requests waiting for a worker; beyond it 503 with Retry-After */
     size_t max_body;             /* 413 beyond */

@@ -112,6 +112,7 @@ static bool make_server(Life *life, GError **error)
         .routes = service->routes,
         .context = service->context,
         .token_check = service->token_check,
+        .open = service->is_open && service->is_open(service->context),
         .io_threads = io_threads,
         .workers = life->workers,
         .queue_limit = QUEUE_LIMIT,

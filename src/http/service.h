@@ -20,6 +20,8 @@ typedef struct {
 
     /* Makes what stands behind the handlers. `config` lives until after close(). */
     bool (*open)(gpointer context, const Config *config, GError **error);
+    /* Are routes of ACCESS_OPEN for anyone? NULL: for administrators. */
+    bool (*is_open)(gpointer context);
     /* For how long a kept-alive connection may be silent; NULL: the server's default. */
     unsigned (*idle_seconds)(gpointer context);
     /* Undoes open(), also one that failed half-way. No handler runs any more. */

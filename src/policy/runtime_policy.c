@@ -205,13 +205,13 @@ static bool compile(RuntimePolicy *policy, Json *object, const HiddenNuls *nuls,
 }
 
 /* The object of a text, in which NULs are hidden. */
-static Json *parse_object(Bytes text, HiddenNuls *nuls, GError **error)
+static Json *parse_object(Bytes text, size_t max_values, HiddenNuls *nuls, GError **error)
 {
     if (!hide_nuls(text, nuls, error))
         return NULL;
     g_autoptr(GError) reason = NULL;
-    g_autoptr(Json) object =
-        json_parse(nuls->text ? bytes_of(nuls->text, text.size) : text, &reason);
+    g_autoptr(Json) object = json_parse_bounded(nuls->text ? bytes_of(nuls->text, text.size) : text,
+                                                max_values > 0 ? max_values : G_MAXSIZE, &reason);
     if (object && json_object_is_type(object, json_type_object))
         return g_steal_pointer(&object);
     g_set_error(error, RUNTIME_POLICY_ERROR, RUNTIME_POLICY_ERROR_SYNTAX, "%s",
@@ -223,7 +223,7 @@ static Json *parse_object(Bytes text, HiddenNuls *nuls, GError **error)
 Json *runtime_policy_outer(Bytes text, GError **error)
 {
     HiddenNuls nuls;
-    Json *object = parse_object(text, &nuls, error);
+    Json *object = parse_object(text, 0, &nuls, error);
     g_free(nuls.text);
     return object;
 }
@@ -232,7 +232,7 @@ static bool compile_text(RuntimePolicy *policy, Bytes text, const RuntimePolicyR
                          bool may_be_envelope, GError **error)
 {
     HiddenNuls nuls;
-    g_autoptr(Json) object = parse_object(text, &nuls, error);
+    g_autoptr(Json) object = parse_object(text, rules->max_values, &nuls, error);
     if (!object)
         return false;
     g_autofree char *hidden = nuls.text; /* compile() looks whether it is there */

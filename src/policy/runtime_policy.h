@@ -25,6 +25,7 @@ typedef struct {
     bool accept_dm_policy; /* ima.dm_policy may be an object (decision D49) */
     ImaKeyringRules keyring;
     DsseRules dsse;
+    size_t max_values; /* of JSON, for texts of strangers; 0: no limit */
 } RuntimePolicyRules;
 
 extern const RuntimePolicyRules runtime_policy_rules_upstream;

@@ -51,6 +51,12 @@ static unsigned idle_seconds(gpointer context)
                            IDLE_SECONDS_MIN, IDLE_SECONDS_MAX);
 }
 
+static bool is_open(gpointer context)
+{
+    const Verifier *verifier = context;
+    return verifier->settings.public_verify_endpoints;
+}
+
 /* Backwards; parts that were never made are NULL. */
 static void close_parts(gpointer context)
 {
@@ -76,6 +82,7 @@ int main(int argc, char **argv)
         .token_check = session_store_check_token,
         .context = &verifier,
         .open = open_parts,
+        .is_open = is_open,
         .idle_seconds = idle_seconds,
         .close = close_parts,
     };

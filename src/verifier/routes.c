@@ -9,7 +9,11 @@
 #include "verifier/management_v3.h"
 #include "verifier/server_info.h"
 #include "verifier/session_routes.h"
+#include "verifier/submitted_evidence.h"
 #include "verifier/verifier.h"
+#include "verifier/verify_routes.h"
+
+#define BOTH (ROUTE_V2 | ROUTE_V3)
 
 /* clang-format off */
 const Route verifier_routes[] = {
@@ -68,6 +72,9 @@ const Route verifier_routes[] = {
     {HTTP_GET, "/refstates/uefi/:name", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "read_mb_policy", policies_v3_show},
     {HTTP_PATCH, "/refstates/uefi/:name", ROUTE_V3, ACCESS_ADMIN, BODY_JSON, "update_mb_policy", policies_v3_update},
     {HTTP_DELETE, "/refstates/uefi/:name", ROUTE_V3, ACCESS_ADMIN, BODY_NONE, "delete_mb_policy", policies_v3_delete},
+    /* verdicts without consequences */
+    {HTTP_GET, "/verify/identity", BOTH, ACCESS_OPEN, BODY_NONE, "verify_identity", verify_identity, .heavy = true},
+    {HTTP_POST, "/verify/evidence", BOTH, ACCESS_OPEN, BODY_JSON, "verify_evidence", verify_evidence, .heavy = true, .max_body = SUBMITTED_BODY_MAX},
     {.handler = NULL},
 };
 /* clang-format on */

@@ -14,7 +14,6 @@
 static const struct {
     const char *section, *name, *why;
 } later[] = {
-    {NULL, "public_verify_endpoints", "the verification endpoints are not served"},
     {NULL, "exponential_backoff", "notifications are not sent"},
     {NULL, "retry_interval", "notifications are not sent"},
     {NULL, "max_retries", "notifications are not sent"},

@@ -187,21 +187,33 @@ static void only_the_right_identity_passes(void **state)
         [ACCESS_ADMIN] = {false, false, false, true},
         [ACCESS_AGENT] = {false, true, false, false},
         [ACCESS_AGENT_OR_ADMIN] = {false, true, false, true},
+        [ACCESS_OPEN] = {false, false, false, true},
     };
     static const IdentityKind kinds[] = {IDENTITY_ANONYMOUS, IDENTITY_AGENT, IDENTITY_AGENT,
                                          IDENTITY_ADMIN};
     /* An admin called like the agent is still no agent. */
     static const char *const names[] = {NULL, "a", "A", "a"};
-    for (unsigned access = ACCESS_PUBLIC; access <= ACCESS_AGENT_OR_ADMIN; access++) {
+    for (unsigned access = ACCESS_PUBLIC; access <= ACCESS_OPEN; access++) {
         for (unsigned who = 0; who < IDENTITIES; who++) {
             Route route = {.access = (RouteAccess)access, .action = "act"};
             g_autoptr(HttpRequest) request = http_request_new(HTTP_GET, "/x", BYTES_EMPTY);
             http_request_set_parameter(request, "agent_id", "a");
             http_request_set_identity(request, kinds[who], names[who]);
-            g_autofree char *refusal = access_refusal(&route, request);
+            g_autofree char *refusal = access_refusal(&route, false, request);
             if ((refusal == NULL) != allowed[access][who])
                 fail_msg("access %u, identity %u: %s", access, who, refusal ? refusal : "passed");
         }
+    }
+}
+
+static void an_open_server_opens_open_routes_only(void **state)
+{
+    g_autoptr(HttpRequest) request = http_request_new(HTTP_GET, "/x", BYTES_EMPTY);
+    http_request_set_identity(request, IDENTITY_ANONYMOUS, NULL);
+    for (unsigned access = ACCESS_PUBLIC; access <= ACCESS_OPEN; access++) {
+        Route route = {.access = (RouteAccess)access, .action = "act"};
+        g_autofree char *refusal = access_refusal(&route, true, request);
+        assert_int_equal(refusal == NULL, access == ACCESS_PUBLIC || access == ACCESS_OPEN);
     }
 }
 
@@ -375,6 +387,7 @@ int main(void)
         cmocka_unit_test(broken_chunks_are_refused),
         cmocka_unit_test(large_bodies_share_a_budget_and_small_ones_always_pass),
         cmocka_unit_test(only_the_right_identity_passes),
+        cmocka_unit_test(an_open_server_opens_open_routes_only),
         cmocka_unit_test(a_refused_certificate_is_told_why),
         cmocka_unit_test(only_trusted_proxies_speak_for_others),
         cmocka_unit_test(a_query_that_cannot_be_decoded_is_left_out),
