@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quote, certify, and the device identity's certification (tpm-formats §7, §8). */
-#define LOG_NAME "keylime.agent.tpm"
-
 #include "agent/esys_device.h"
-
-#include "base/log.h"
+#include "agent/steady_quote.h"
 #include "base/secret.h"
 
 #include <string.h>
@@ -109,9 +106,10 @@ static bool anything_missing(const PcrSelection *selection)
 }
 
 /* A TPM answers at most eight values at a time. */
-static bool read_pcrs(EsysDevice *device, const PcrSelection *selection, PcrValues *values,
+static bool read_pcrs(TpmDevice *device, const PcrSelection *selection, PcrValues *values,
                       GError **error)
 {
+    ESYS_CONTEXT *esys = esys_device(device)->esys;
     PcrSelection missing = *selection;
     memset(values, 0, sizeof *values);
     values->selection = *selection;
@@ -119,8 +117,8 @@ static bool read_pcrs(EsysDevice *device, const PcrSelection *selection, PcrValu
         TPML_PCR_SELECTION wanted = selection_structure(&missing);
         ESYS_AUTO TPML_PCR_SELECTION *read = NULL;
         ESYS_AUTO TPML_DIGEST *digests = NULL;
-        TSS2_RC rc = Esys_PCR_Read(device->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted,
-                                   NULL, &read, &digests);
+        TSS2_RC rc = Esys_PCR_Read(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, NULL,
+                                   &read, &digests);
         if (!esys_check(rc, "TPM2_PCR_Read", error))
             return false;
         if (!take_values(read, digests, &missing, values)) {
@@ -132,15 +130,19 @@ static bool read_pcrs(EsysDevice *device, const PcrSelection *selection, PcrValu
     return true;
 }
 
-static bool quote_once(EsysDevice *device, const PcrSelection *selection, const TPM2B_DATA *nonce,
+static bool quote_once(TpmDevice *device, const PcrSelection *selection, Bytes nonce,
                        GBytes **message, GBytes **signature, GError **error)
 {
+    EsysDevice *self = esys_device(device);
+    TPM2B_DATA qualifying;
+    if (!read_nonce(nonce, &qualifying, error))
+        return false;
     TPML_PCR_SELECTION wanted = selection_structure(selection);
     TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL};
     ESYS_AUTO TPM2B_ATTEST *attest = NULL;
     ESYS_AUTO TPMT_SIGNATURE *signed_by = NULL;
-    TSS2_RC rc = Esys_Quote(device->esys, device->ak, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                            nonce, &scheme, &wanted, &attest, &signed_by);
+    TSS2_RC rc = Esys_Quote(self->esys, self->ak, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                            &qualifying, &scheme, &wanted, &attest, &signed_by);
     if (!esys_check(rc, "TPM2_Quote", error))
         return false;
     *signature = signature_bytes(signed_by, error);
@@ -150,39 +152,11 @@ static bool quote_once(EsysDevice *device, const PcrSelection *selection, const 
     return true;
 }
 
-/* The quote's digest is that of the values read beside it. */
-static bool quote_matches(GBytes *message, const PcrValues *values, uint16_t hash)
-{
-    TpmAttest attest;
-    uint8_t digest[TPM_MAX_DIGEST];
-    return tpm_attest_parse(bytes_of_gbytes(message), &attest, NULL) &&
-           pcr_values_digest(values, hash, digest) &&
-           bytes_equal(attest.pcr_digest, bytes_of(digest, tpm_hash_size(hash)));
-}
-
 bool esys_quote(TpmDevice *device, const PcrSelection *selection, Bytes nonce, GBytes **message,
                 GBytes **signature, PcrValues *values, GError **error)
 {
-    EsysDevice *self = esys_device(device);
-    TPM2B_DATA qualifying;
-    if (!read_nonce(nonce, &qualifying, error))
-        return false;
-    for (int attempt = 1; attempt <= QUOTE_TRIES; attempt++) {
-        g_autoptr(GBytes) quoted = NULL;
-        g_autoptr(GBytes) signed_by = NULL;
-        if (!read_pcrs(self, selection, values, error) ||
-            !quote_once(self, selection, &qualifying, &quoted, &signed_by, error))
-            return false;
-        if (quote_matches(quoted, values, self->keys.hash)) {
-            *message = g_steal_pointer(&quoted);
-            *signature = g_steal_pointer(&signed_by);
-            return true;
-        }
-        log_info("PCR data and attestation data mismatched on attempt %d", attempt);
-    }
-    g_set_error(error, TPM_DEVICE_ERROR, TPM_DEVICE_ERROR_REFUSED,
-                "the PCRs changed during each of %d quotes", QUOTE_TRIES);
-    return false;
+    QuoteCommands commands = {device, read_pcrs, quote_once, esys_device(device)->keys.hash};
+    return steady_quote(&commands, selection, nonce, message, signature, values, error);
 }
 
 /* --- device identity

@@ -334,6 +334,20 @@ def test_bank_that_is_missing(stage, simulator):
     assert agent.process.wait(5) == 1
 
 
+def test_K8_a_pcr_that_moves_all_the_time(stage, simulator):
+    """Four changes are stood through; the fifth ends this attestation, and the next one works."""
+    agent = simulated(stage, simulator)
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    start = len(agent.output())
+    simulator.move_pcr_10(4)
+    agent.wait_for_line("mismatched on attempt 4", start=start)
+    agent.wait_for_line("SUCCESS! Evidence accepted", start=agent.output().rindex("on attempt 4"))
+    assert "Attestation failed" not in agent.output()
+    simulator.move_pcr_10(5)
+    agent.wait_for_line("ERROR - Attestation failed: .*the PCRs changed during each of 5 quotes")
+    agent.wait_for_line("SUCCESS! Evidence accepted", start=agent.output().rindex("on attempt 5"))
+
+
 def test_tpm_that_dies_and_returns(stage, simulator):
     """C115b: an error in words, AttestationFailed, and a fresh context once it is back."""
     agent = simulated(stage, simulator)

@@ -20,6 +20,7 @@ class Simulator:
         self.port = free_port(2)
         self.switch_port = free_port(2)
         self.tcti = f"swtpm:host=127.0.0.1,port={self.switch_port}"
+        self.moves = self.directory / "moves"
         self.programs = []
         self.start()
 
@@ -51,7 +52,7 @@ class Simulator:
         tpm = Program("swtpm", swtpm, {}, self.directory / "swtpm.log")
         self.programs.append(tpm)
         wait_until(lambda: self._listens(self.port + 1), what="swtpm")
-        switch = [sys.executable, TOOLS / "tpm-switch", self.switch_port, self.port]
+        switch = [sys.executable, TOOLS / "tpm-switch", self.switch_port, self.port, self.moves]
         self.programs.append(Program("tpm-switch", switch, {}, self.directory / "switch.log"))
         wait_until(lambda: self._listens(self.switch_port), what="tpm-switch")
 
@@ -91,6 +92,12 @@ class Simulator:
 
     def extend(self, pcr, digest_hex, bank="sha256"):
         self.tool("tpm2_pcrextend", f"{pcr}:{bank}={digest_hex}")
+
+    def move_pcr_10(self, times):
+        """Extend PCR 10 before each of so many quotes to come, after their values were read."""
+        whole = self.moves.with_suffix(".new")
+        whole.write_text(str(times))
+        whole.replace(self.moves)
 
     def pcr(self, pcr, bank="sha256"):
         """Lower-case hex value."""
