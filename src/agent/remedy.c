@@ -3,10 +3,7 @@
 
 #include "http/client.h"
 
-#include <pwd.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* How to get the right CA file. */
 static char *copy_command(const PeerNames *names)
@@ -26,28 +23,13 @@ static char *certificate_remedy(const GError *error, const PeerNames *names)
         error->message, names->ca_option, names->ca_file, names->server, copy);
 }
 
-/* "owner NAME, mode 0600, needed by user NAME" (contract C120). */
-static char *permissions_text(const char *path)
-{
-    struct stat status;
-    if (stat(path, &status) != 0)
-        return g_strdup("");
-    const struct passwd *entry = getpwuid(status.st_uid);
-    g_autofree char *owner = g_strdup(entry ? entry->pw_name : "?");
-    entry = getpwuid(geteuid());
-    return g_strdup_printf(" (owner %s, mode %04o, must be readable by user %s)", owner,
-                           (unsigned)status.st_mode & 07777, entry ? entry->pw_name : "?");
-}
-
 char *remedy_for_ca_file(const GError *error, const PeerNames *names)
 {
     if (!names->ca_file)
         return g_strdup(error->message);
-    g_autofree char *permissions = permissions_text(names->ca_file);
     g_autofree char *copy = copy_command(names);
-    return g_strdup_printf("%s = %s: %s%s; it must hold the CA certificate of the %s: %s",
-                           names->ca_option, names->ca_file, error->message, permissions,
-                           names->server, copy);
+    return g_strdup_printf("%s = %s: %s; it must hold the CA certificate of the %s: %s",
+                           names->ca_option, names->ca_file, error->message, names->server, copy);
 }
 
 char *remedy_for_transport(const GError *error, const PeerNames *names)
@@ -59,10 +41,12 @@ char *remedy_for_transport(const GError *error, const PeerNames *names)
     case HTTP_CLIENT_ERROR_CONNECT:
         return g_strdup_printf(
             "Network error (connection failed): %s (check %s, and that the server "
-            "runs and listens there)",
+            "runs and listens there: option ip of its configuration)",
             error->message, names->url_option);
     case HTTP_CLIENT_ERROR_TIMEOUT:
-        return g_strdup_printf("Network error (timeout): %s", error->message);
+        return g_strdup_printf("Network error (timeout): %s (check %s, and that no firewall lies "
+                               "between)",
+                               error->message, names->url_option);
     case HTTP_CLIENT_ERROR_CERTIFICATE: {
         g_autofree char *text = certificate_remedy(error, names);
         return g_strdup_printf("Network error (connection failed): certificate verify failed: %s",
@@ -108,10 +92,21 @@ const char *remedy_answer_code(Json *body)
     return some ? json_member_text(json_object_array_get_idx(errors, 0), "code") : NULL;
 }
 
+char *remedy_for_unknown_key(const char *agent_id)
+{
+    return g_strdup_printf("this agent (id %s) is not enrolled at the verifier, or its attestation "
+                           "key has changed: see keylime_tenant -c status -u %s, then "
+                           "keylime_tenant -c add --push-model -u %s or, for a new key, "
+                           "keylime_tenant -c update --push-model -u %s",
+                           agent_id, agent_id, agent_id, agent_id);
+}
+
 char *remedy_for_foreign_server(unsigned status)
 {
-    return g_strdup_printf("the server answers, but is no Keylime verifier (status %u): check "
-                           "verifier_url",
+    return g_strdup_printf("the server answers, but is no Keylime verifier (status %u), or the "
+                           "verifier does not speak 3.0 (push): check verifier_url (the "
+                           "verifier's port is 8881, the registrar's are 8890 and 8891), and "
+                           "mode = push at the verifier",
                            status);
 }
 
@@ -123,8 +118,7 @@ char *remedy_for_attestation(unsigned status, Json *body, const char *agent_id)
                                "--push-model -u %s",
                                agent_id, agent_id);
     if (status == 404)
-        return g_strdup(
-            "the verifier does not speak 3.0 (push) here: is it in push mode (mode = push)?");
+        return remedy_for_foreign_server(status);
     if (status == 403 && g_strcmp0(code, "agent_attestations_disabled") == 0)
         return g_strdup_printf("an operator stopped this agent: keylime_tenant -c reactivate -u %s",
                                agent_id);

@@ -30,5 +30,8 @@ const char *remedy_answer_code(Json *body);
  * nothing to add. */
 char *remedy_for_attestation(unsigned status, Json *body, const char *agent_id);
 
+/* What to do when the verifier does not take the agent's proof. Newly allocated. */
+char *remedy_for_unknown_key(const char *agent_id);
+
 /* "the server answers, but is no Keylime verifier (status N): ..." Newly allocated. */
 char *remedy_for_foreign_server(unsigned status);

@@ -10,23 +10,19 @@
 #include <string.h>
 
 #define JSON_API_TYPE "application/vnd.api+json"
-#define NOT_ENROLLED                                                                               \
-    "this agent (id %s) is not enrolled at the verifier, or its attestation key has changed: see " \
-    "keylime_tenant -c status -u %s, then -c add or -c update"
 
 static void set_refusal(GError **error, const HttpAnswer *answer, const char *what, const char *id)
 {
     g_autoptr(Json) body = http_answer_json(answer);
     g_autofree char *details = remedy_answer_details(body);
-    g_autofree char *unenrolled = g_strdup_printf(NOT_ENROLLED, id, id);
-    g_autofree char *foreign = body ? NULL : remedy_for_foreign_server(answer->status);
+    g_autofree char *unenrolled = remedy_for_unknown_key(id);
+    g_autofree char *foreign = remedy_for_foreign_server(answer->status);
+    bool unknown_route = answer->status == 404 || answer->status == 405 || answer->status == 410;
     const char *remedy = "";
-    if (answer->status == 404 || answer->status == 405 || answer->status == 410)
-        remedy = "the verifier does not speak 3.0 (push): is it in push mode (mode = push)?";
+    if (unknown_route || !body)
+        remedy = foreign;
     else if (answer->status == 401)
         remedy = unenrolled;
-    else if (!body)
-        remedy = foreign;
     g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_REFUSED,
                 "Authentication failed: %s answered %u%s%s%s%s", what, answer->status,
                 *details ? ": " : "", details, *remedy ? "; " : "", remedy);
@@ -95,9 +91,9 @@ static char *take_result(const HttpAnswer *answer, const char *agent_id, GError 
         return token;
     secret_free_text(token);
     log_warning("Authentication failed with evaluation: %s", evaluation);
+    g_autofree char *remedy = remedy_for_unknown_key(agent_id);
     g_set_error(error, PROTOCOL_ERROR, PROTOCOL_ERROR_NOT_ENROLLED,
-                "Authentication failed with evaluation: %s; " NOT_ENROLLED, evaluation, agent_id,
-                agent_id);
+                "Authentication failed with evaluation: %s; %s", evaluation, remedy);
     return NULL;
 }
 

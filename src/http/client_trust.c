@@ -3,9 +3,11 @@
 #include "http/client_trust.h"
 
 #include "base/log.h"
+#include "base/readable.h"
 #include "http/client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -124,11 +126,14 @@ static bool load_file(TrustFile *file, GByteArray *bundle, GError **error)
     gsize size;
     g_autoptr(GError) reason = NULL;
     struct stat seen = {0};
-    if (stat(file->path, &seen) != 0 ||
+    g_autofree char *problem = readable_problem(file->path);
+    if (problem || stat(file->path, &seen) != 0 ||
         !g_file_get_contents(file->path, &content, &size, &reason)) {
         g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CA_FILE,
                     "cannot read the CA file %s: %s", file->path,
-                    reason ? reason->message : "no such file");
+                    problem  ? problem
+                    : reason ? reason->message
+                             : g_strerror(errno));
         return false;
     }
     g_autoptr(GBytes) text = g_bytes_new(content, size);

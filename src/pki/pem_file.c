@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/pem_file.h"
 
+#include "base/readable.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -31,34 +31,12 @@ void pki_set_openssl_error(GError **error, const char *what)
     ERR_clear_error();
 }
 
-static char *user_name(uid_t uid)
-{
-    char buffer[4096];
-    struct passwd entry, *found = NULL;
-    if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found)
-        return g_strdup(entry.pw_name);
-    return g_strdup_printf("%u", (unsigned)uid);
-}
-
 bool pem_file_check_readable(const char *path, const char *role, GError **error)
 {
-    struct stat status;
-    if (stat(path, &status) != 0) {
-        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s %s: %s", role, path, g_strerror(errno));
-        return false;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s %s is no regular file", role, path);
-        return false;
-    }
-    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0)
+    g_autofree char *problem = readable_problem(path);
+    if (!problem)
         return true;
-    int reason = errno;
-    g_autofree char *owner = user_name(status.st_uid);
-    g_autofree char *reader = user_name(geteuid());
-    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE,
-                "%s %s: %s (owner %s, mode %04o); it must be readable by user %s", role, path,
-                g_strerror(reason), owner, (unsigned)(status.st_mode & 07777), reader);
+    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "%s %s: %s", role, path, problem);
     return false;
 }
 

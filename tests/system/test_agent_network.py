@@ -131,7 +131,7 @@ def test_dropped_packets(stage):
     agent = stage.agent("--timeout", "300", env={
         "KEYLIME_AGENT_VERIFIER_URL": f"https://127.0.0.1:{silent.port}"})
     agent.wait_for_line(
-        rf"Network error \(timeout\): .*no connection within 300 ms; POST https://127\.0\.0\.1:{silent.port}"
+        rf"Network error \(timeout\): .*no connection within 300 ms \(.*firewall.*\); POST https://127\.0\.0\.1:{silent.port}"
         r"/v3\.0/sessions, attempt 1 of 6, next in 0\.[123]")
     assert time.monotonic() - begun < 5
     silent.stop()

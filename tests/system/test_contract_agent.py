@@ -193,7 +193,7 @@ def test_paths_are_below_keylime_dir(stage, tmp_path):
 
 
 @pytest.mark.parametrize("content,reason", [
-    (None, "no such file"), ("", "no PEM certificate"), ("key", "no PEM certificate"),
+    (None, "No such file"), ("", "no PEM certificate"), ("key", "no PEM certificate"),
     ("text", "no PEM certificate")])
 def test_ca_files_that_cannot_be_used(stage, tmp_path, content, reason):
     """C37, C43: refused with the resolved path, for the verifier always, for the registrar with TLS only."""

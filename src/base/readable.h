@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why this process cannot read a file: the file itself, or a directory on the way to it
+ * (contract C120).
+ */
+#pragma once
+
+/* NULL when the regular file `path` can be read. Else the reason, newly allocated:
+ * "Permission denied (owner root, mode 0600); it must be readable by user keylime", or
+ * "Permission denied: directory /root (owner root, mode 0700) cannot be entered by user keylime".
+ */
+char *readable_problem(const char *path);
