@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -158,11 +159,20 @@ static void append_text_line(GString *line, const char *name, LogLevel level, co
     append_on_one_line(line, message);
 }
 
+static int write_error; /* errno, see log_write_error() */
+
+/* A log that cannot be written is no reason to stop. Whoever writes results into it asks
+ * log_write_error() at the end. */
 static void write_out(const char *lines, size_t size)
 {
-    /* A log that cannot be written is no reason to stop; there is nobody to tell. */
     ssize_t written = size > 0 ? write(sink.fd, lines, size) : 0;
-    (void)written;
+    if (written < 0 || (size_t)written < size)
+        g_atomic_int_compare_and_exchange(&write_error, 0, written < 0 ? errno : ENOSPC);
+}
+
+int log_write_error(void)
+{
+    return g_atomic_int_get(&write_error);
 }
 
 static void write_gathered(void)

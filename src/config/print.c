@@ -2,29 +2,9 @@
 /* The option table and the effective values as people read them. */
 #include "config/list.h"
 #include "config/loaded.h"
+#include "config/wrapped_text.h"
 
 #include <string.h>
-
-#define PAGE_WIDTH 96
-
-/* `text` in lines of words, each line behind `indent` spaces and `prefix`. */
-static void print_wrapped(FILE *out, unsigned indent, const char *prefix, const char *text)
-{
-    g_auto(GStrv) words = g_strsplit(text, " ", -1);
-    size_t column = 0;
-    for (guint i = 0; words[i]; i++) {
-        size_t width = strlen(words[i]);
-        if (column > 0 && column + 1 + width > PAGE_WIDTH) {
-            fputc('\n', out);
-            column = 0;
-        }
-        if (column == 0)
-            column = (size_t)fprintf(out, "%*s%s%s", (int)indent, "", prefix, words[i]);
-        else
-            column += (size_t)fprintf(out, " %s", words[i]);
-    }
-    fputc('\n', out);
-}
 
 /* --- --check-config ------------------------------------------------------------------------------
  */
@@ -98,7 +78,7 @@ static void print_allowed(const Option *option, FILE *out)
     if (option->type == OPTION_WORD) {
         g_autofree char *words = g_strjoinv(", ", (char **)option->words);
         g_autofree char *text = g_strdup_printf("One of: %s.", words);
-        print_wrapped(out, 0, "# ", text);
+        wrapped_text_print(out, 0, "# ", text);
     } else if (option->minimum != 0 || option->maximum != 0) {
         fprintf(out, "# From %.15g to %.15g.\n", option->minimum, option->maximum);
     }
@@ -120,7 +100,7 @@ void config_print_example(const ConfigSchema *schema, FILE *out)
         g_autofree char *value = example_value(schema, option);
         fputc('\n', out);
         if (option->help)
-            print_wrapped(out, 0, "# ", option->help);
+            wrapped_text_print(out, 0, "# ", option->help);
         print_allowed(option, out);
         if (!option->default_text)
             fputs("# No built-in value.\n", out);
@@ -144,7 +124,7 @@ void config_print_flags(const ConfigSchema *schema, FILE *out)
         fprintf(out, "  %s--%s%s%s\n", brief, option->flag, option->flag_value ? " " : "",
                 option->flag_value ? option->flag_value : "");
         if (option->help)
-            print_wrapped(out, 10, "", option->help);
+            wrapped_text_print(out, 10, "", option->help);
         if (option->dead) {
             fprintf(out, "%10s(accepted, has no effect)\n", "");
             continue;

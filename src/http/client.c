@@ -370,6 +370,11 @@ gint64 http_client_certificate_expires(const HttpClient *client)
     return client->offered.expires;
 }
 
+int http_client_certificate_fault(const HttpClient *client)
+{
+    return client->offered.verify_error;
+}
+
 HttpAnswer *http_client_send(HttpClient *client, const char *method, const char *url,
                              const char *const *headers, Bytes body, GError **error)
 {

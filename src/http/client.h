@@ -33,6 +33,7 @@ typedef enum {
     HTTP_CLIENT_ERROR_TOO_LARGE,
     HTTP_CLIENT_ERROR_CA_FILE,
     HTTP_CLIENT_ERROR_CANCELLED,
+    HTTP_CLIENT_ERROR_OWN_CERTIFICATE, /* the client's: unusable, or refused by the server */
 } HttpClientError;
 GQuark http_client_error_quark(void);
 
@@ -69,6 +70,8 @@ const char *http_client_system_ca_file(void);
 /* Until when the certificate of the last TLS handshake is valid, in seconds since the epoch; 0 =
  * there was none. */
 gint64 http_client_certificate_expires(const HttpClient *client);
+/* What was wrong with it: X509_V_..., X509_V_OK = nothing, or no more than the host's name. */
+int http_client_certificate_fault(const HttpClient *client);
 
 /* One path segment, percent-encoded; newly allocated. */
 char *http_encode_segment(const char *segment);

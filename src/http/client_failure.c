@@ -67,7 +67,7 @@ static GError *own_certificate_error(const ClientFailure *failure)
     g_autofree char *text = g_strdup_printf(
         "the client certificate %s or its key cannot be used: %s",
         failure->client_certificate ? failure->client_certificate : "(none)", failure->text);
-    return fail(failure, HTTP_CLIENT_ERROR_CERTIFICATE, text);
+    return fail(failure, HTTP_CLIENT_ERROR_OWN_CERTIFICATE, text);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------- */
@@ -92,7 +92,7 @@ static GError *refused_error(const ClientFailure *failure)
         "the server refuses the client certificate %s: %s",
         failure->client_certificate ? failure->client_certificate : "(none was sent)",
         failure->text);
-    return fail(failure, HTTP_CLIENT_ERROR_CERTIFICATE, text);
+    return fail(failure, HTTP_CLIENT_ERROR_OWN_CERTIFICATE, text);
 }
 
 static GError *tls_error(const ClientFailure *failure)

@@ -5,95 +5,116 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(arguments - error - quark, arguments_error)
+/* clang-format off */
+#define ENROL   "add update"
+#define RUNTIME "addruntimepolicy updateruntimepolicy addallowlist"
+#define BOOT    "addmbpolicy updatembpolicy"
+#define NAMED_RUNTIME "showruntimepolicy deleteruntimepolicy showallowlist deleteallowlist"
+#define NAMED_BOOT    "showmbpolicy deletembpolicy"
 
-typedef struct {
-    const char *brief, *full, *alias;
-    size_t offset;
-    const char *value; /* NULL = a flag */
-    const char *help;
-    bool repeated; /* the member is ArgumentTexts */
-} ArgumentSpec;
+#define OPTION(kind_, brief_, full_, member_, value_) \
+    .brief = brief_, .full = full_, .kind = kind_, .offset = G_STRUCT_OFFSET(Arguments, member_), .value = value_
+#define TEXT(brief_, full_, member_, value_)     OPTION(TOOL_TEXT, brief_, full_, member_, value_)
+#define REPEATED(brief_, full_, member_, value_) OPTION(TOOL_REPEATED, brief_, full_, member_, value_)
+#define FLAG(brief_, full_, member_)             OPTION(TOOL_FLAG, brief_, full_, member_, NULL)
 
-#define TEXT(brief, full, alias, member, value, help)                                              \
-    {                                                                                              \
-        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), value, help, false                 \
-    }
-#define TEXTS(brief, full, alias, member, value, help)                                             \
-    {                                                                                              \
-        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), value, help, true                  \
-    }
-#define FLAG(brief, full, alias, member, help)                                                     \
-    {                                                                                              \
-        brief, full, alias, G_STRUCT_OFFSET(Arguments, member), NULL, help, false                  \
-    }
+#define CHOICE  "What to do"
+#define POLICY  "What the agent's evidence is judged by"
+#define SERVERS "Servers"
+#define OUTPUT  "Output and configuration"
+#define OLD     "Deprecated"
+#define PULL    "Of the pull model, which this tenant does not speak"
 
-static const ArgumentSpec specs[] = {
-    TEXT("-c", "--command", NULL, command, "COMMAND", "what to do (default: add)"),
-    FLAG(NULL, "--push-model", NULL, push_model,
-         "the agent sends its evidence by itself; it is never contacted"),
-    TEXT("-u", "--uuid", NULL, agent_id, "ID", "the agent's identifier"),
-    TEXT("-v", "--cv", NULL, verifier_host, "HOST", "verifier (option verifier_ip)"),
-    TEXT("-vp", "--cvport", NULL, verifier_port, "PORT", "its port (option verifier_port)"),
-    TEXT("-vi", "--cvid", NULL, verifier_id, "ID",
-         "cvlist, bulkinfo: agents of this verifier only"),
-    TEXT("-r", "--registrarhost", NULL, registrar_host, "HOST", "registrar (option registrar_ip)"),
-    TEXT("-rp", "--registrarport", NULL, registrar_port, "PORT",
-         "its HTTPS port (option registrar_port)"),
-    TEXT(NULL, "--tpm_policy", NULL, tpm_policy, "JSON",
-         "allowed PCR values, e.g. '{\"15\": [\"00...00\"]}'"),
-    FLAG("-nvc", "--no-verifier-check", NULL, no_verifier_check,
-         "delete, update, reactivate: do not ask for the record first"),
-    FLAG(NULL, "--json", NULL, json, "print only JSON on stdout; messages go to stderr"),
-    TEXT("-t", "--targethost", NULL, target_host, "HOST", "no effect in the push model"),
-    TEXT("-tp", "--targetport", NULL, target_port, "PORT", "no effect in the push model"),
-    TEXT(NULL, "--cv_targethost", NULL, cv_target_host, "HOST", "no effect in the push model"),
-    TEXT(NULL, "--agent-api-version", NULL, agent_api_version, "VERSION",
-         "version to record for the agent (default: 2.6)"),
-    TEXT(NULL, "--supported-version", NULL, supported_version, "VERSION",
-         "deprecated name of --agent-api-version"),
-    TEXT(NULL, "--runtime-policy", NULL, runtime_policy, "FILE", "runtime policy"),
-    TEXT(NULL, "--runtime-policy-name", NULL, runtime_policy_name, "NAME",
-         "a stored runtime policy"),
-    TEXT(NULL, "--runtime-policy-url", NULL, runtime_policy_url, "URL",
-         "runtime policy to download"),
-    TEXT(NULL, "--runtime-policy-checksum", NULL, runtime_policy_checksum, "HEX", "its SHA-256"),
-    TEXT(NULL, "--runtime-policy-sig-key", NULL, runtime_policy_sig_key, "FILE", "its public key"),
-    TEXT(NULL, "--mb-policy", "--mb_refstate", mb_policy, "FILE", "measured-boot policy"),
-    TEXT(NULL, "--mb-policy-name", NULL, mb_policy_name, "NAME", "a stored measured-boot policy"),
-    TEXT(NULL, "--allowlist", NULL, allowlist, "FILE",
-         "deprecated: an allow list, made into a runtime policy"),
-    TEXT(NULL, "--allowlist-url", NULL, allowlist_url, "URL",
-         "deprecated: an allow list to download (https)"),
-    TEXT(NULL, "--allowlist-name", NULL, allowlist_name, "NAME",
-         "deprecated: --runtime-policy-name"),
-    TEXT(NULL, "--exclude", NULL, exclude, "FILE", "deprecated: exclude list beside an allow list"),
-    TEXTS(NULL, "--signature-verification-key", "--sign_verification_key", signature_keys, "FILE",
-          "deprecated: key that signs files, besides those of the runtime policy; may be repeated, "
-          "as the next five"),
-    TEXTS(NULL, "--signature-verification-key-sig", NULL, signature_key_sigs, "FILE",
-          "signature of that key: OpenPGP, or ECDSA over SHA-256"),
-    TEXTS(NULL, "--signature-verification-key-sig-key", NULL, signature_key_sig_keys, "FILE",
-          "public key that made the signature"),
-    TEXTS(NULL, "--signature-verification-key-url", NULL, signature_key_urls, "URL",
-          "deprecated: such a key to download (https, or with a signature)"),
-    TEXTS(NULL, "--signature-verification-key-sig-url", NULL, signature_key_sig_urls, "URL",
-          "signature of the downloaded key"),
-    TEXTS(NULL, "--signature-verification-key-sig-url-key", NULL, signature_key_sig_url_keys,
-          "FILE", "public key that made it"),
-    TEXT("-f", "--file", NULL, file, "FILE", "payload; pull model only"),
-    TEXT("-k", "--key", NULL, key, "FILE", "payload keys; pull model only"),
-    TEXT("-p", "--payload", NULL, payload, "FILE", "encrypted payload; pull model only"),
-    TEXT(NULL, "--cert", NULL, cert, "DIR", "certificate payload; pull model only"),
-    TEXT(NULL, "--include", NULL, include, "DIR", "more payload files; pull model only"),
-    FLAG(NULL, "--verify", NULL, verify, "wait for the payload's keys; pull model only"),
-    FLAG("-h", "--help", NULL, help, "show this text"),
-    FLAG("-V", "--version", NULL, version, "show the version"),
-    FLAG(NULL, "--check-config", NULL, check_config,
-         "show every option with its value and source, and every problem"),
-    FLAG(NULL, "--example-config", NULL, example_config,
-         "print a configuration file with all options, their defaults and meaning"),
+const ToolOption arguments_options[] = {
+    {TEXT("-c", "--command", command, "COMMAND"), .group = CHOICE, .default_text = "add",
+     .help = "The command, where it is not the first word."},
+    {TEXT("-u", "--uuid", agent_id, "ID"), .group = CHOICE, .default_text = ARGUMENTS_DEFAULT_AGENT_ID,
+     .help = "The agent: its option uuid, or its line \"Agent UUID\" in its log."},
+    {FLAG(NULL, "--push-model", push_model), .group = CHOICE,
+     .help = "The agent sends its evidence by itself and is never contacted. add and update need it."},
+    {FLAG("-nvc", "--no-verifier-check", no_verifier_check), .group = CHOICE, .commands = "delete update reactivate",
+     .help = "Do not ask the verifier for the agent's record first."},
+
+    {TEXT(NULL, "--tpm_policy", tpm_policy, "JSON"), .group = POLICY, .commands = ENROL " " RUNTIME, .default_text = "{}",
+     .help = "Allowed PCR values: an object from PCR numbers to a value or a list of them, in hexadecimal. PCR 10 and 16"
+             " cannot be named."},
+    {TEXT(NULL, "--runtime-policy", runtime_policy, "FILE"), .group = POLICY, .commands = ENROL " " RUNTIME,
+     .help = "Runtime policy, by which the kernel's measurement list is judged: JSON, or a signed envelope of it."},
+    {TEXT(NULL, "--runtime-policy-name", runtime_policy_name, "NAME"), .group = POLICY,
+     .commands = ENROL " " RUNTIME " " NAMED_RUNTIME,
+     .help = "A stored runtime policy, or the name to store --runtime-policy under. With add and update, a policy without"
+             " a name is stored under the agent's identifier."},
+    {TEXT(NULL, "--runtime-policy-url", runtime_policy_url, "URL"), .group = POLICY, .commands = ENROL " " RUNTIME,
+     .help = "Runtime policy to download. Needs --runtime-policy-checksum."},
+    {TEXT(NULL, "--runtime-policy-checksum", runtime_policy_checksum, "HEX"), .group = POLICY,
+     .commands = ENROL " " RUNTIME, .help = "SHA-256 that the runtime policy must have."},
+    {TEXT(NULL, "--runtime-policy-sig-key", runtime_policy_sig_key, "FILE"), .group = POLICY,
+     .commands = ENROL " " RUNTIME, .help = "Public key in PEM that signed the runtime policy. A signed one needs it."},
+    {TEXT(NULL, "--mb-policy", mb_policy, "FILE"), .alias = "--mb_refstate", .group = POLICY, .commands = ENROL " " BOOT,
+     .help = "Measured boot policy, by which the boot event log is judged. The file `default` is that of option"
+             " mb_refstate."},
+    {TEXT(NULL, "--mb-policy-name", mb_policy_name, "NAME"), .group = POLICY, .commands = ENROL " " BOOT " " NAMED_BOOT,
+     .help = "A stored measured boot policy, or the name to store --mb-policy under."},
+
+    {TEXT("-v", "--cv", verifier_host, "HOST"), .group = SERVERS, .default_text = "option verifier_ip",
+     .help = "Verifier."},
+    {TEXT("-vp", "--cvport", verifier_port, "PORT"), .group = SERVERS, .default_text = "option verifier_port",
+     .help = "Its port."},
+    {TEXT("-vi", "--cvid", verifier_id, "ID"), .group = SERVERS,
+     .help = "cvlist, bulkinfo: only agents of the verifier with this option uuid."},
+    {TEXT("-r", "--registrarhost", registrar_host, "HOST"), .group = SERVERS, .default_text = "option registrar_ip",
+     .help = "Registrar."},
+    {TEXT("-rp", "--registrarport", registrar_port, "PORT"), .group = SERVERS, .default_text = "option registrar_port",
+     .help = "Its port, the one of HTTPS."},
+
+    {FLAG(NULL, "--json", json), .group = OUTPUT,
+     .help = "Print one JSON document on standard output, of an error too; messages go to standard error."},
+    {FLAG("-h", "--help", help), .group = OUTPUT, .help = "Show this text; with a command, what that does."},
+    {FLAG("-V", "--version", version), .group = OUTPUT, .help = "Show the version."},
+    {FLAG(NULL, "--check-config", check_config), .group = OUTPUT,
+     .help = "Show every option of tenant.conf with its value and source, and every problem. With --json as one object."},
+    {FLAG(NULL, "--example-config", example_config), .group = OUTPUT,
+     .help = "Print a configuration file with all options, their defaults and meaning."},
+
+    {TEXT(NULL, "--allowlist", allowlist, "FILE"), .group = OLD, .rare = true, .commands = ENROL " " RUNTIME,
+     .help = "An allow list, made into a runtime policy."},
+    {TEXT(NULL, "--allowlist-url", allowlist_url, "URL"), .group = OLD, .rare = true, .commands = ENROL " " RUNTIME,
+     .help = "An allow list to download (https)."},
+    {TEXT(NULL, "--exclude", exclude, "FILE"), .group = OLD, .rare = true, .commands = ENROL " " RUNTIME,
+     .help = "The exclude list beside an allow list."},
+    {TEXT(NULL, "--allowlist-name", allowlist_name, "NAME"), .group = OLD, .rare = true,
+     .commands = ENROL " " RUNTIME " " NAMED_RUNTIME, .help = "Use --runtime-policy-name."},
+    {REPEATED(NULL, "--signature-verification-key", signature_keys, "FILE"), .alias = "--sign_verification_key",
+     .group = OLD, .rare = true, .commands = ENROL,
+     .help = "Key or certificate that verifies signatures of files, besides those of the runtime policy."},
+    {REPEATED(NULL, "--signature-verification-key-sig", signature_key_sigs, "FILE"), .group = OLD, .rare = true,
+     .commands = ENROL, .help = "Signature of that key: OpenPGP, or ECDSA over SHA-256."},
+    {REPEATED(NULL, "--signature-verification-key-sig-key", signature_key_sig_keys, "FILE"), .group = OLD,
+     .rare = true, .commands = ENROL, .help = "Public key that made the signature."},
+    {REPEATED(NULL, "--signature-verification-key-url", signature_key_urls, "URL"), .group = OLD, .rare = true,
+     .commands = ENROL, .help = "Such a key to download (https, or with a signature)."},
+    {REPEATED(NULL, "--signature-verification-key-sig-url", signature_key_sig_urls, "URL"), .group = OLD,
+     .rare = true, .commands = ENROL, .help = "Signature of the downloaded key."},
+    {REPEATED(NULL, "--signature-verification-key-sig-url-key", signature_key_sig_url_keys, "FILE"), .group = OLD,
+     .rare = true, .commands = ENROL, .help = "Public key that made it."},
+    {TEXT(NULL, "--supported-version", supported_version, "VERSION"), .group = OLD, .rare = true, .commands = ENROL,
+     .help = "Use --agent-api-version."},
+
+    {TEXT("-t", "--targethost", target_host, "HOST"), .group = PULL, .rare = true, .help = "Accepted, has no effect."},
+    {TEXT("-tp", "--targetport", target_port, "PORT"), .group = PULL, .rare = true, .help = "Accepted, has no effect."},
+    {TEXT(NULL, "--cv_targethost", cv_target_host, "HOST"), .group = PULL, .rare = true, .help = "Accepted, has no effect."},
+    {TEXT(NULL, "--agent-api-version", agent_api_version, "VERSION"), .group = PULL, .rare = true, .commands = ENROL,
+     .default_text = "2.6", .words = "1.0 2.0 2.1 2.2 2.3 2.4 2.5 2.6 3.0",
+     .help = "Version to record for the agent; has no other effect."},
+    {TEXT("-f", "--file", file, "FILE"), .group = PULL, .rare = true, .help = "Refused: payload."},
+    {TEXT("-k", "--key", key, "FILE"), .group = PULL, .rare = true, .help = "Refused: keys of a payload."},
+    {TEXT("-p", "--payload", payload, "FILE"), .group = PULL, .rare = true, .help = "Refused: encrypted payload."},
+    {TEXT(NULL, "--cert", cert, "DIR"), .group = PULL, .rare = true, .help = "Refused: certificates as payload."},
+    {TEXT(NULL, "--include", include, "DIR"), .group = PULL, .rare = true, .help = "Refused: more files of a payload."},
+    {FLAG(NULL, "--verify", verify), .group = PULL, .rare = true, .help = "Refused: wait for the keys of a payload."},
+    {0},
 };
+/* clang-format on */
 
 static bool usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static bool usage(GError **error, const char *format, ...)
@@ -102,73 +123,22 @@ static bool usage(GError **error, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error_literal(error, ARGUMENTS_ERROR, 0, message);
+    g_set_error_literal(error, TOOL_ERROR, 0, message);
     return false;
-}
-
-/* The option called `name`: exactly, or by an abbreviation that fits one long option only. */
-static const ArgumentSpec *find_spec(const char *name, GError **error)
-{
-    const ArgumentSpec *abbreviated = NULL;
-    for (size_t i = 0; i < G_N_ELEMENTS(specs); i++) {
-        const ArgumentSpec *spec = &specs[i];
-        if (g_strcmp0(name, spec->brief) == 0 || strcmp(name, spec->full) == 0 ||
-            g_strcmp0(name, spec->alias) == 0)
-            return spec;
-        if (strlen(name) > 2 && g_str_has_prefix(spec->full, name)) {
-            if (abbreviated) {
-                usage(error, "%s could be %s or %s", name, abbreviated->full, spec->full);
-                return NULL;
-            }
-            abbreviated = spec;
-        }
-    }
-    if (!abbreviated)
-        usage(error, "unrecognized argument: %s", name);
-    return abbreviated;
-}
-
-static bool store_value(const ArgumentSpec *spec, const char *value, Arguments *out, GError **error)
-{
-    if (!spec->value) {
-        if (value)
-            return usage(error, "%s takes no value", spec->full);
-        *(bool *)G_STRUCT_MEMBER_P(out, spec->offset) = true;
-        return true;
-    }
-    const char **member = G_STRUCT_MEMBER_P(out, spec->offset);
-    for (unsigned i = 0; spec->repeated && *member; i++, member++)
-        if (i + 1 == ARGUMENTS_MAX_KEYS)
-            return usage(error, "%s may be given %d times", spec->full, ARGUMENTS_MAX_KEYS);
-    if (*member)
-        return usage(error, "%s is given twice", spec->full);
-    *member = value;
-    return true;
 }
 
 bool arguments_parse(int argc, char **argv, Arguments *out, GError **error)
 {
+    ToolWords words;
     *out = (Arguments){0};
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (word[0] != '-' || word[1] == '\0')
-            return usage(error, "unrecognized argument: %s", word);
-        const char *equals = g_str_has_prefix(word, "--") ? strchr(word, '=') : NULL;
-        g_autofree char *name = equals ? g_strndup(word, (gsize)(equals - word)) : g_strdup(word);
-        const ArgumentSpec *spec = find_spec(name, error);
-        if (!spec)
-            return false;
-        const char *value = equals ? equals + 1 : NULL;
-        if (spec->value && !value) {
-            if (i + 1 >= argc)
-                return usage(error, "%s expects %s", spec->full, spec->value);
-            value = argv[++i];
-        }
-        if (!store_value(spec, value, out, error))
-            return false;
-    }
-    if (!out->command)
-        out->command = "add";
+    if (!tool_parse(arguments_options, argc, argv, out, &words, error))
+        return false;
+    if (words.count > 1 || (words.count == 1 && out->command))
+        return usage(error, "unrecognized argument: %s", words.word[words.count - 1]);
+    if (words.count == 1 && !tool_find_command(&tenant_tool, words.word[0]))
+        return usage(error, "there is no command %s", words.word[0]);
+    if (words.count == 1)
+        out->command = words.word[0];
     return true;
 }
 
@@ -255,6 +225,21 @@ static bool check_signature_keys(const Arguments *arguments, GError **error)
                         arguments->signature_key_sig_url_keys, option, "-url", error);
 }
 
+/* A name becomes part of a path (tenant-and-management-api §2.7): what RFC 3986 allows in a
+ * segment.
+ */
+static bool check_name(const char *option, const char *name, GError **error)
+{
+    static const char others[] = "-._~%!$&'()*+,;=:@";
+    if (!name)
+        return true;
+    bool good = *name != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    for (const char *c = name; good && *c; c++)
+        good = g_ascii_isalnum(*c) || strchr(others, *c);
+    return good || usage(error, "%s \"%s\": a name is made of letters, digits and %s", option, name,
+                         others);
+}
+
 bool arguments_check(const Arguments *arguments, GError **error)
 {
     bool enrols =
@@ -265,25 +250,8 @@ bool arguments_check(const Arguments *arguments, GError **error)
                      "not speak; add --push-model",
                      arguments->command);
     return check_no_payload(arguments, error) && check_runtime_policy(arguments, error) &&
-           check_signature_keys(arguments, error);
-}
-
-void arguments_print_help(FILE *out)
-{
-    fprintf(out, "usage: keylime_tenant [-c COMMAND] [OPTIONS]\n\n"
-                 "Enrol, watch and remove the agents of a Keylime verifier in push mode.\n\n"
-                 "commands:\n");
-    for (const TenantCommand *command = tenant_commands; command->name; command++)
-        if (command->help)
-            fprintf(out, "  %-20s %s\n", command->name, command->help);
-    fprintf(out, "\noptions:\n");
-    for (size_t i = 0; i < G_N_ELEMENTS(specs); i++) {
-        g_autofree char *names = g_strdup_printf(
-            "%s%s%s%s%s", specs[i].brief ? specs[i].brief : "", specs[i].brief ? ", " : "",
-            specs[i].full, specs[i].value ? " " : "", specs[i].value ? specs[i].value : "");
-        fprintf(out, "  %-36s %s\n", names, specs[i].help);
-    }
-    fprintf(out, "\nConfiguration: /etc/keylime/tenant.conf and tenant.conf.d, or the file that "
-                 "KEYLIME_TENANT_CONFIG\nnames; each option also as KEYLIME_TENANT_<OPTION>.\n"
-                 "Exit status: 0 done, 1 failed, 2 wrong command line.\n");
+           check_signature_keys(arguments, error) &&
+           check_name("--runtime-policy-name", arguments->runtime_policy_name, error) &&
+           check_name("--allowlist-name", arguments->allowlist_name, error) &&
+           check_name("--mb-policy-name", arguments->mb_policy_name, error);
 }

@@ -5,17 +5,13 @@
  */
 #pragma once
 
-#include <glib.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include "config/tool.h"
 
-/* Of --signature-verification-key and those beside it, which may be given again and again. */
-#define ARGUMENTS_MAX_KEYS 64
-typedef const char *ArgumentTexts[ARGUMENTS_MAX_KEYS + 1]; /* NULL to the end */
+typedef const char *ArgumentTexts[TOOL_MAX_REPEATS + 1]; /* NULL to the end */
 
 /* Texts borrow from argv; NULL = not given. */
 typedef struct {
-    const char *command;
+    const char *command; /* NULL until main() takes `add` for it */
     bool push_model;
     const char *target_host, *target_port, *cv_target_host;
     const char *registrar_host, *registrar_port;
@@ -39,12 +35,12 @@ typedef struct {
     bool json, help, version, check_config, example_config;
 } Arguments;
 
-#define ARGUMENTS_ERROR (arguments_error_quark())
-GQuark arguments_error_quark(void);
+/* Upstream's example id, the default of -u. */
+#define ARGUMENTS_DEFAULT_AGENT_ID "d432fbb3-d2f1-4a97-9ef7-75bd81c00000"
 
-/* Strict, with argparse's habits: `-u ID`, `--uuid ID`, `--uuid=ID`, unambiguous abbreviations of
- * long options. False: a usage error (exit status 2). */
+extern const ToolOption arguments_options[];
+
+/* The command is an option's value or the only word. False: a usage error (exit status 2). */
 bool arguments_parse(int argc, char **argv, Arguments *out, GError **error);
 /* The rules among options; false: a usage error. */
 bool arguments_check(const Arguments *arguments, GError **error);
-void arguments_print_help(FILE *out);

@@ -82,7 +82,7 @@ char *agent_words(const Tenant *tenant, Json *record)
  * agent_words(). */
 static Json *prepare(Tenant *tenant, char **words, GError **error)
 {
-    g_autofree char *absent = NULL;
+    g_autoptr(ServerAnswer) absent = NULL;
     g_autoptr(Json) record = registrar_record(tenant, &absent, error);
     if (!record) {
         if (absent) {
@@ -90,7 +90,8 @@ static Json *prepare(Tenant *tenant, char **words, GError **error)
                      "activated\".",
                      tenant->agent_id);
             /* The stray $ is upstream's; scripts have the line in their patterns. */
-            tenant_fail(error, "Agent $%s data not found in the Registrar.", tenant->agent_id);
+            tenant_refused(tenant, tenant->registrar, absent, error,
+                           "Agent $%s data not found in the Registrar.", tenant->agent_id);
         }
         return NULL;
     }
@@ -136,10 +137,38 @@ static bool confirm(Tenant *tenant, const char *words, GError **error)
             return true;
         }
         if (attempt >= most)
-            return tenant_fail(error, "%s does not show %s after %" G_GINT64_FORMAT " tries",
-                               server_words(tenant->verifier), words, attempt);
+            return tenant_refused(tenant, tenant->verifier, answer, error,
+                                  "%s does not show %s after %" G_GINT64_FORMAT " tries",
+                                  server_words(tenant->verifier), words, attempt);
         g_usleep((gulong)(retry_delay(tenant, attempt) * G_USEC_PER_SEC));
     }
+}
+
+/* --- refusals ------------------------------------------------------------------------------------
+ */
+
+/* What has names of stored policies, for an enrolment that names one (contract C79). */
+static void advise_lists(Tenant *tenant)
+{
+    const Arguments *arguments = tenant->arguments;
+    bool runtime = arguments->runtime_policy_name || arguments->allowlist_name;
+    bool boot = arguments->mb_policy_name;
+    if (runtime || boot)
+        tenant_advise(tenant, "The stored policies: %s%s%s",
+                      runtime ? "keylime_tenant -c listruntimepolicy" : "",
+                      runtime && boot ? ", " : "", boot ? "keylime_tenant -c listmbpolicy" : "");
+}
+
+/* Upstream's words, whatever the conflict is about: where it is a policy, the verifier's follow. */
+static bool fail_conflict(Tenant *tenant, const ServerAnswer *answer, const char *words,
+                          GError **error)
+{
+    if (*answer->text && !strstr(answer->text, tenant->agent_id))
+        tenant_advise(tenant, "%s says: %s", server_words(tenant->verifier), answer->text);
+    return tenant_refused(tenant, tenant->verifier, answer, error,
+                          "%s responded indicating a conflict for agent %s. Run \"delete\" or "
+                          "\"update\" first.",
+                          server_words(tenant->verifier), words);
 }
 
 static bool judge_post(Tenant *tenant, const ServerAnswer *answer, const char *words,
@@ -148,16 +177,17 @@ static bool judge_post(Tenant *tenant, const ServerAnswer *answer, const char *w
     if (answer->status == 200)
         return confirm(tenant, words, error);
     if (answer->status == 409)
-        return tenant_fail(error,
-                           "%s responded indicating a conflict for agent %s. Run \"delete\" or "
-                           "\"update\" first.",
-                           server_words(tenant->verifier), words);
+        return fail_conflict(tenant, answer, words, error);
     if (answer->status == 503 || answer->status == 504)
-        return tenant_fail(error, "%s is overloaded or unavailable (%u); try again",
-                           server_words(tenant->verifier), answer->status);
+        return tenant_refused(tenant, tenant->verifier, answer, error,
+                              "%s is overloaded or unavailable (%u); try again",
+                              server_words(tenant->verifier), answer->status);
+    if (answer->status == 404)
+        advise_lists(tenant);
     log_error("Response code %" G_GINT64_FORMAT ": %s", answer->code, answer->text);
-    return tenant_fail(error, "POST command response: %u Unexpected response from %s: %s",
-                       answer->status, server_words(tenant->verifier), answer->raw);
+    return tenant_refused(tenant, tenant->verifier, answer, error,
+                          "POST command response: %u Unexpected response from %s: %s",
+                          answer->status, server_words(tenant->verifier), answer->raw);
 }
 
 static bool post(Tenant *tenant, Json *request, const char *words, GError **error)
@@ -175,32 +205,87 @@ bool tenant_add(Tenant *tenant, GError **error)
     return request && post(tenant, request, words, error);
 }
 
-/* Not atomic, but all that an upstream verifier offers: everything local has been checked before.
+/* --- update --------------------------------------------------------------------------------------
+ */
+
+/* `name` NULL, or with `given` content: there is nothing to look for. */
+static bool check_stored(Tenant *tenant, const char *path, const char *name, bool given,
+                         GError **error)
+{
+    if (!name || given)
+        return true;
+    g_autofree char *full_path = g_strconcat(path, name, NULL);
+    g_autoptr(ServerAnswer) answer =
+        server_send(tenant->verifier, "GET", NULL, full_path, NULL, error);
+    if (!answer || answer->status == 200)
+        return answer != NULL;
+    advise_lists(tenant);
+    return tenant_refused(tenant, tenant->verifier, answer, error,
+                          "policy %s: %s answered %u %s; nothing was changed", name,
+                          server_words(tenant->verifier), answer->status, answer->text);
+}
+
+static bool check_named_policies(Tenant *tenant, GError **error)
+{
+    const Arguments *arguments = tenant->arguments;
+    bool given = arguments->runtime_policy || arguments->runtime_policy_url || arguments->allowlist;
+    const char *runtime =
+        arguments->runtime_policy_name ? arguments->runtime_policy_name : arguments->allowlist_name;
+    return check_stored(tenant, "/allowlists/", runtime, given, error) &&
+           check_stored(tenant, "/mbpolicies/", arguments->mb_policy_name,
+                        arguments->mb_policy != NULL, error);
+}
+
+/* Not atomic, but all that an upstream verifier offers: what can be known before is (decision
+ * D101).
  */
 static bool delete_and_post(Tenant *tenant, Json *request, const char *words, GError **error)
 {
-    if (!tenant_delete(tenant, error))
+    if (!check_named_policies(tenant, error) || !tenant_delete(tenant, error))
         return false;
+    tenant_set_result(tenant, NULL);
     if (post(tenant, request, words, error))
         return true;
     g_prefix_error(error, "%s is now not enrolled, mend this and add it again: ", words);
     return false;
 }
 
-/* An upstream verifier has no such route; it says so in several ways, one of them a 400 without a
- * word, where ours always tells what is wrong. */
+/* An upstream verifier has no such route; it says so in several ways, all without a word, where
+ * ours always tells what is wrong. */
 static bool knows_no_update(const ServerAnswer *answer)
 {
-    return answer->status == 404 || answer->status == 405 || answer->status == 500 ||
-           (answer->status == 400 && *answer->text == '\0');
+    return answer->status == 405 ||
+           (*answer->text == '\0' &&
+            (answer->status == 400 || answer->status == 404 || answer->status == 500));
 }
 
-bool tenant_update(Tenant *tenant, GError **error)
+static bool fail_update(Tenant *tenant, const ServerAnswer *answer, const char *words,
+                        GError **error)
 {
-    g_autofree char *words = NULL;
-    g_autoptr(Json) request = prepare(tenant, &words, error);
-    if (!request)
+    return tenant_refused(tenant, tenant->verifier, answer, error,
+                          "%s refused the update of %s: %u %s; nothing was changed",
+                          server_words(tenant->verifier), words, answer->status, answer->text);
+}
+
+/* 404 may be about the agent or about a policy: only an agent that is not enrolled has nothing to
+ * lose. */
+static bool judge_not_found(Tenant *tenant, const ServerAnswer *answer, Json *request,
+                            const char *words, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
+    g_autoptr(ServerAnswer) record = server_send(tenant->verifier, "GET", NULL, path, NULL, error);
+    if (!record)
         return false;
+    if (record->status == 404) {
+        log_info("%s is not enrolled yet", words);
+        return post(tenant, request, words, error);
+    }
+    advise_lists(tenant);
+    return fail_update(tenant, answer, words, error);
+}
+
+static ServerAnswer *send_update(Tenant *tenant, Json *request, GError **error)
+{
     g_autoptr(Json) document = json_object_new_object();
     Json *data = json_object_new_object();
     json_add_text(data, "type", "agent");
@@ -208,15 +293,22 @@ bool tenant_update(Tenant *tenant, GError **error)
     json_add(data, "attributes", json_object_get(request));
     json_add(document, "data", data);
     g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
-    g_autoptr(ServerAnswer) answer =
-        server_send(tenant->verifier, "PATCH", "3.0", path, document, error);
+    return server_send(tenant->verifier, "PATCH", "3.0", path, document, error);
+}
+
+bool tenant_update(Tenant *tenant, GError **error)
+{
+    g_autofree char *words = NULL;
+    g_autoptr(Json) request = prepare(tenant, &words, error);
+    g_autoptr(ServerAnswer) answer = request ? send_update(tenant, request, error) : NULL;
     if (!answer)
         return false;
     if (knows_no_update(answer))
         return delete_and_post(tenant, request, words, error);
+    if (answer->status == 404)
+        return judge_not_found(tenant, answer, request, words, error);
     if (answer->status != 200)
-        return tenant_fail(error, "%s refused the update of %s: %u %s; nothing was changed",
-                           server_words(tenant->verifier), words, answer->status, answer->text);
+        return fail_update(tenant, answer, words, error);
     log_info("%s updated on %s", words, server_words(tenant->verifier));
     return confirm(tenant, words, error);
 }

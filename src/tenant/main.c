@@ -8,67 +8,105 @@
 #include "tenant/options.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-/* Upstream's example id, the default of -u. */
-#define DEFAULT_AGENT_ID "d432fbb3-d2f1-4a97-9ef7-75bd81c00000"
+#define STATUS_FAILED 1
+#define STATUS_USAGE 2
 
-static const TenantCommand *find_command(const char *name)
+static int complain(const char *message, int status)
 {
-    for (const TenantCommand *command = tenant_commands; command->name; command++)
-        if (strcmp(command->name, name) == 0)
-            return command;
-    return NULL;
+    fprintf(stderr, "keylime_tenant: %s\n", message);
+    return status;
 }
 
-static Server *connect_server(const Config *config, const TlsFiles *tls, const char *kind,
-                              GError **error)
+/* Before anything could be done: a wrong command line, or configuration. */
+static int refuse(bool json, const char *message, int status)
 {
-    g_autofree char *host_option = g_strdup_printf("%s_ip", kind);
-    g_autofree char *port_option = g_strdup_printf("%s_port", kind);
-    g_autofree char *port =
-        g_strdup_printf("%" G_GINT64_FORMAT, config_int(config, NULL, port_option));
-    ServerSettings settings = {
-        .kind = kind,
-        .host = config_text(config, NULL, host_option),
-        .port = port,
-        .tls = tls,
-        .check_hostnames = config_bool(config, NULL, "tls_check_hostnames"),
-        .timeout = config_real(config, NULL, "request_timeout"),
-    };
-    return server_new(&settings, error);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Json) document = json_object_new_object();
+    json_add(document, "error", tool_json_error(message, status));
+    if (json && !tool_print_json(document, &error))
+        return complain(error->message, status);
+    return status;
 }
 
-static bool run_command(const Config *config, const Arguments *arguments,
-                        const TenantCommand *command, GError **error)
+static int usage_error(bool json, const GError *error)
 {
-    log_info("Setting up client TLS...");
-    g_autoptr(TlsFiles) tls = tls_client_files(config, "tenant", error);
-    if (!tls)
+    complain(error->message, STATUS_USAGE);
+    fputs("keylime_tenant --help shows all options\n", stderr);
+    return refuse(json, error->message, STATUS_USAGE);
+}
+
+static void warn_of_useless_options(const Arguments *arguments, const TenantCommand *command)
+{
+    g_autofree char *names = tool_useless_options(arguments_options, command->tool.name, arguments);
+    if (names)
+        log_warning("%s: no effect with %s", names, command->tool.name);
+}
+
+static bool run_command(Tenant *tenant, const TenantCommand *command, GError **error)
+{
+    warn_of_useless_options(tenant->arguments, command);
+    if (!command->connects_by_itself && !tenant_connect(tenant, error))
         return false;
-    if (tls->trust_all)
-        log_warning(
-            "trusted_server_ca = all: the servers' certificates are not checked, anybody may "
-            "answer in their place");
-    log_info("TLS is enabled.");
-    g_autoptr(Server) verifier = connect_server(config, tls, "verifier", error);
-    g_autoptr(Server) registrar = verifier ? connect_server(config, tls, "registrar", error) : NULL;
-    if (!registrar)
-        return false;
-    if (!arguments->agent_id && command->about_one_agent)
-        log_warning("Using default UUID %s", DEFAULT_AGENT_ID);
-    Tenant tenant = {
-        .config = config,
-        .arguments = arguments,
-        .agent_id = arguments->agent_id ? arguments->agent_id : DEFAULT_AGENT_ID,
-        .verifier = verifier,
-        .registrar = registrar,
-    };
-    if (!agent_id_is_valid(tenant.agent_id))
+    if (!tenant->arguments->agent_id && command->about_one_agent)
+        log_warning("Using default UUID %s", tenant->agent_id);
+    if (!agent_id_is_valid(tenant->agent_id))
         return tenant_fail(error,
                            "The agent ID set via agent uuid parameter use invalid characters");
-    return command->run(&tenant, error);
+    return command->run(tenant, error);
+}
+
+static bool run(Tenant *tenant, GError **error)
+{
+    const TenantCommand *command = tenant_find_command(tenant->arguments->command);
+    if (!command)
+        return tenant_fail(error, "Invalid command specified: %s", tenant->arguments->command);
+    return run_command(tenant, command, error);
+}
+
+/* What is known, and the error beside it. */
+static Json *document_of(const Tenant *tenant, const GError *failure)
+{
+    Json *document = tenant->result ? json_object_get(tenant->result) : json_object_new_object();
+    if (!failure)
+        return document;
+    Json *error = tool_json_error(failure->message, STATUS_FAILED);
+    if (tenant->refusal)
+        json_add(error, "answer", json_object_get(tenant->refusal));
+    if (tenant->advice)
+        json_add_text(error, "advice", tenant->advice);
+    json_add(document, "error", error);
+    return document;
+}
+
+/* The results were lines of the log, or are printed now. False: they are lost. */
+static bool print_result(const Tenant *tenant, const GError *failure, GError **error)
+{
+    g_autoptr(Json) document = document_of(tenant, failure);
+    if (tenant->arguments->json)
+        return tool_print_json(document, error);
+    int lost = log_write_error();
+    return (lost == 0 || tenant_fail(error, "standard output: %s", g_strerror(lost))) &&
+           tool_end_output(error);
+}
+
+static int work(const Config *config, const Arguments *arguments)
+{
+    const char *given = arguments->agent_id;
+    g_auto(Tenant) tenant = {.config = config,
+                             .arguments = arguments,
+                             .agent_id = given ? given : ARGUMENTS_DEFAULT_AGENT_ID};
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GError) lost = NULL;
+    bool good = run(&tenant, &failure);
+    if (!good)
+        log_error("%s", failure->message);
+    if (!good && tenant.advice)
+        log_info("%s", tenant.advice);
+    if (!print_result(&tenant, failure, &lost))
+        return complain(lost->message, STATUS_FAILED);
+    return good ? 0 : STATUS_FAILED;
 }
 
 /* What the command line says about options of tenant.conf: `out` has room for all and ends. */
@@ -85,11 +123,16 @@ static void overrides_of(const Arguments *arguments, ConfigOverride *out)
             *out++ = given[i];
 }
 
-static int usage_error(const GError *error)
+/* Whether the command line asks for a text only; it is now printed. */
+static bool answer(const Arguments *arguments)
 {
-    fprintf(stderr, "keylime_tenant: %s\nkeylime_tenant --help shows all options\n",
-            error->message);
-    return 2;
+    if (arguments->help)
+        tool_print_help(&tenant_tool, tool_find_command(&tenant_tool, arguments->command), stdout);
+    else if (arguments->version)
+        printf("keylime_tenant %s\nAPI versions: 2.0-2.6, 3.0\n", KEYLIME_VERSION);
+    else if (arguments->example_config)
+        config_print_example(&tenant_schema, stdout);
+    return arguments->help || arguments->version || arguments->example_config;
 }
 
 int main(int argc, char **argv)
@@ -97,37 +140,20 @@ int main(int argc, char **argv)
     Arguments arguments;
     g_autoptr(GError) error = NULL;
     if (!arguments_parse(argc, argv, &arguments, &error))
-        return usage_error(error);
-    if (arguments.help) {
-        arguments_print_help(stdout);
+        return usage_error(tool_wants_json(argc, argv), error);
+    if (answer(&arguments))
         return 0;
-    }
-    if (arguments.version) {
-        printf("keylime_tenant %s\nAPI versions: 2.0-2.6, 3.0\n", KEYLIME_VERSION);
-        return 0;
-    }
-    if (arguments.example_config) {
-        config_print_example(&tenant_schema, stdout);
-        return 0;
-    }
+    if (!arguments.command)
+        arguments.command = "add";
     ConfigOverride overrides[5] = {0};
     overrides_of(&arguments, overrides);
     if (arguments.check_config)
         return check_config(&tenant_schema, overrides, arguments.json, argv[0]);
     if (!arguments_check(&arguments, &error))
-        return usage_error(error);
+        return usage_error(arguments.json, error);
     log_open(arguments.json ? STDERR_FILENO : STDOUT_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
     g_autoptr(Config) config = config_load(&tenant_schema, overrides, &error);
     if (!config)
-        return check_config_complain(error, argv[0]);
-    const TenantCommand *command = find_command(arguments.command);
-    if (!command) {
-        log_error("Invalid command specified: %s", arguments.command);
-        return 1;
-    }
-    if (!run_command(config, &arguments, command, &error)) {
-        log_error("%s", error->message);
-        return 1;
-    }
-    return 0;
+        return refuse(arguments.json, error->message, check_config_complain(error, argv[0]));
+    return work(config, &arguments);
 }

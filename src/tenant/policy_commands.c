@@ -26,21 +26,26 @@ static const char *name_of(const Tenant *tenant, const PolicyKind *kind)
                                           : arguments->allowlist_name;
 }
 
-/* The answer as upstream prints it; with --json as JSON. False when it is a refusal. */
-static bool print_answer(const Tenant *tenant, const ServerAnswer *answer, const char *heading,
+/* As upstream prints it, on standard output beside the log. */
+static void print_as_upstream(const ServerAnswer *answer, const char *heading, const char *repr)
+{
+    if (heading)
+        printf("%s command response: %u.\n", heading, answer->status);
+    printf("%s\n", repr);
+    fflush(stdout); /* the log goes to the same place */
+}
+
+/* False when it is a refusal. */
+static bool print_answer(Tenant *tenant, const ServerAnswer *answer, const char *heading,
                          GError **error)
 {
     g_autofree char *repr = answer->body ? python_repr(answer->body) : g_strdup("{}");
-    if (tenant->arguments->json) {
-        g_autofree char *json = answer->body ? json_to_python_text(answer->body) : g_strdup("{}");
-        printf("%s\n", json);
-    } else {
-        if (heading)
-            printf("%s command response: %u.\n", heading, answer->status);
-        printf("%s\n", repr);
-    }
-    fflush(stdout); /* the log goes to the same place */
-    return answer->status < 400 || tenant_fail(error, "%s", repr);
+    if (!tenant->arguments->json)
+        print_as_upstream(answer, heading, repr);
+    if (answer->status >= 400)
+        return tenant_refused(tenant, tenant->verifier, answer, error, "%s", repr);
+    tenant_set_answer(tenant, answer);
+    return true;
 }
 
 /* `verb` for the message about a name that is missing; `body` NULL = none. */

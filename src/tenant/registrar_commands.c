@@ -25,9 +25,9 @@ static Json *record_of(Json *results)
     return g_steal_pointer(&record);
 }
 
-Json *registrar_record(Tenant *tenant, char **absent_status, GError **error)
+Json *registrar_record(Tenant *tenant, ServerAnswer **absent, GError **error)
 {
-    *absent_status = NULL;
+    *absent = NULL;
     g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
     g_autoptr(ServerAnswer) answer = server_send(tenant->registrar, "GET", NULL, path, NULL, error);
     if (!answer)
@@ -41,10 +41,10 @@ Json *registrar_record(Tenant *tenant, char **absent_status, GError **error)
     log_write(REGISTRAR_CLIENT, LOG_LEVEL_CRITICAL, "Response code %" G_GINT64_FORMAT ": %s",
               answer->code, answer->text);
     if (answer->status == 200 || answer->status == 404)
-        *absent_status = g_strdup(answer->text);
+        *absent = g_steal_pointer(&answer);
     else
-        tenant_fail(error, "%s refused: %u %s", server_words(tenant->registrar), answer->status,
-                    answer->text);
+        tenant_refused(tenant, tenant->registrar, answer, error, "%s refused: %u %s",
+                       server_words(tenant->registrar), answer->status, answer->text);
     return NULL;
 }
 
@@ -57,7 +57,7 @@ static Json *result_document(int code, const char *status, Json *results)
     return document;
 }
 
-static bool regstatus_absent(Tenant *tenant, GError **error)
+static bool regstatus_absent(Tenant *tenant, const ServerAnswer *answer, GError **error)
 {
     const char *host = server_host(tenant->registrar);
     const char *port = server_port(tenant->registrar);
@@ -69,8 +69,8 @@ static bool regstatus_absent(Tenant *tenant, GError **error)
         "Agent %s does not exist on the registrar. Please register the agent with the registrar.",
         tenant->agent_id);
     log_info("%s", text);
-    return tenant_fail(
-        error,
+    return tenant_refused(
+        tenant, tenant->registrar, answer, error,
         "Agent %s does not exist on %s. Check the agent logs to for error messages while "
         "attempting to get registered.",
         tenant->agent_id, server_words(tenant->registrar));
@@ -78,10 +78,10 @@ static bool regstatus_absent(Tenant *tenant, GError **error)
 
 bool tenant_regstatus(Tenant *tenant, GError **error)
 {
-    g_autofree char *absent = NULL;
+    g_autoptr(ServerAnswer) absent = NULL;
     g_autoptr(Json) record = registrar_record(tenant, &absent, error);
     if (!record)
-        return absent ? regstatus_absent(tenant, error) : false;
+        return absent ? regstatus_absent(tenant, absent, error) : false;
     json_add_text(record, "operational_state", "Registered");
 
     g_autofree char *status =
@@ -106,8 +106,9 @@ bool tenant_reglist(Tenant *tenant, GError **error)
     if (!answer)
         return false;
     if (answer->status != 200 || !server_results(answer))
-        return tenant_fail(error, "%s gave no list: %u %s", server_words(tenant->registrar),
-                           answer->status, *answer->text ? answer->text : answer->raw);
+        return tenant_refused(tenant, tenant->registrar, answer, error, "%s gave no list: %u %s",
+                              server_words(tenant->registrar), answer->status,
+                              *answer->text ? answer->text : answer->raw);
     g_autofree char *text = json_to_python_text(answer->body);
     g_autofree char *retrieved =
         g_strdup_printf("From registrar %s port %s retrieved %s", server_host(tenant->registrar),
@@ -126,12 +127,15 @@ bool tenant_regdelete(Tenant *tenant, GError **error)
         server_send(tenant->registrar, "DELETE", NULL, path, NULL, error);
     if (!answer)
         return false;
-    if (answer->status == 200)
+    if (answer->status == 200) {
+        tenant_set_answer(tenant, answer);
         return true;
+    }
     log_write(REGISTRAR_CLIENT, LOG_LEVEL_WARNING,
               "Status command response: %u Unexpected response from registrar.", answer->status);
     log_write(REGISTRAR_CLIENT, LOG_LEVEL_WARNING, "Response code %" G_GINT64_FORMAT ": %s",
               answer->code, answer->text);
-    return tenant_fail(error, "Agent %s could not be deleted from %s: %s", tenant->agent_id,
-                       server_words(tenant->registrar), answer->text);
+    return tenant_refused(tenant, tenant->registrar, answer, error,
+                          "Agent %s could not be deleted from %s: %s", tenant->agent_id,
+                          server_words(tenant->registrar), answer->text);
 }

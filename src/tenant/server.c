@@ -80,6 +80,11 @@ const char *server_words(const Server *server)
     return server->words;
 }
 
+int server_certificate_fault(const Server *server)
+{
+    return http_client_certificate_fault(server->client);
+}
+
 static HttpAnswer *send_to(Server *server, const char *method, const char *path, Bytes body,
                            const char *content_type, GError **error)
 {
@@ -88,10 +93,12 @@ static HttpAnswer *send_to(Server *server, const char *method, const char *path,
     const char *headers[] = {"Accept: application/json, application/vnd.api+json",
                              body.size > 0 ? type_line : NULL, NULL};
     g_autoptr(SlowAnswer) watch = slow_answer_watch(server->words);
-    HttpAnswer *answer = http_client_send(server->client, method, url, headers, body, error);
-    if (!answer)
-        g_prefix_error(error, "%s cannot be asked at %s: ", server->words, url);
-    return answer;
+    return http_client_send(server->client, method, url, headers, body, error);
+}
+
+static void prefix_place(const Server *server, const char *path, GError **error)
+{
+    g_prefix_error(error, "%s cannot be asked at %s%s: ", server->words, server->base_url, path);
 }
 
 static const char *newest_common_version(Json *body)
@@ -113,6 +120,7 @@ static bool negotiate_version(Server *server, GError **error)
     g_autoptr(HttpAnswer) answer =
         send_to(server, "GET", "/version", BYTES_EMPTY, "application/json", &local);
     if (!answer) {
+        prefix_place(server, "/version", &local);
         log_warning("Error fetching versions from %s: %s", server->kind, local->message);
     } else if (answer->status == 200) {
         g_autoptr(Json) body = http_answer_json(answer);
@@ -183,8 +191,10 @@ ServerAnswer *server_send(Server *server, const char *method, const char *versio
     g_autoptr(HttpAnswer) http =
         send_to(server, method, versioned, bytes_of_text(text),
                 version ? "application/vnd.api+json" : "application/json", error);
-    if (!http)
+    if (!http) {
+        prefix_place(server, versioned, error);
         return NULL;
+    }
     ServerAnswer *answer = g_new0(ServerAnswer, 1);
     Bytes raw = bytes_of_gbytes(http->body);
     answer->status = http->status;

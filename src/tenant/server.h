@@ -35,6 +35,8 @@ typedef struct {
     gint64 clock_ahead;         /* seconds that the server's clock is ahead of this machine's */
     gint64 certificate_expires; /* seconds since the epoch; 0 = not known */
 } ServerProbe;
+/* Of the last handshake: http_client_certificate_fault(). */
+int server_certificate_fault(const Server *server);
 /* Errors of HTTP_CLIENT_ERROR name the URL and the cause. */
 bool server_probe(Server *server, ServerProbe *out, GError **error);
 

@@ -63,8 +63,15 @@ static void print_record(Tenant *tenant, Json *record)
 static bool fail_answer(Tenant *tenant, const char *what, const ServerAnswer *answer,
                         GError **error)
 {
-    return tenant_fail(error, "%s: %s answered %u: %s", what, server_words(tenant->verifier),
-                       answer->status, *answer->text ? answer->text : answer->raw);
+    return tenant_refused(tenant, tenant->verifier, answer, error, "%s: %s answered %u: %s", what,
+                          server_words(tenant->verifier), answer->status,
+                          *answer->text ? answer->text : answer->raw);
+}
+
+static bool fail_absent(Tenant *tenant, const ServerAnswer *answer, GError **error)
+{
+    return tenant_refused(tenant, tenant->verifier, answer, error, "Agent %s does not exist on %s.",
+                          tenant->agent_id, server_words(tenant->verifier));
 }
 
 /* A line that scripts look for, byte for byte. */
@@ -81,8 +88,7 @@ bool tenant_cvstatus(Tenant *tenant, GError **error)
         return false;
     if (answer->status == 404) {
         log_absent(tenant);
-        return tenant_fail(error, "Agent %s does not exist on %s.", tenant->agent_id,
-                           server_words(tenant->verifier));
+        return fail_absent(tenant, answer, error);
     }
     if (answer->status != 200 || !server_results(answer))
         return fail_answer(tenant, "status of the agent", answer, error);
@@ -129,38 +135,42 @@ bool tenant_bulkinfo(Tenant *tenant, GError **error)
     return true;
 }
 
-/* The look before a change that -nvc leaves out. *absent: the verifier has no such agent. */
-static bool look_first(Tenant *tenant, bool *absent, GError **error)
+/* The look before a change that -nvc leaves out. `*absent` is the answer where the verifier has no
+ * such agent, else NULL. */
+static bool look_first(Tenant *tenant, ServerAnswer **absent, GError **error)
 {
-    *absent = false;
+    *absent = NULL;
     if (tenant->arguments->no_verifier_check)
         return true;
     g_autoptr(ServerAnswer) answer = ask_for_agent(tenant, error);
     if (!answer)
         return false;
-    *absent = answer->status == 404;
-    if (*absent)
+    if (answer->status == 404) {
         log_absent(tenant);
-    bool found = answer->status == 200 && server_results(answer);
-    if (found)
-        print_record(tenant, server_results(answer));
-    return *absent || found || fail_answer(tenant, "record of the agent", answer, error);
+        *absent = g_steal_pointer(&answer);
+        return true;
+    }
+    if (answer->status != 200 || !server_results(answer))
+        return fail_answer(tenant, "record of the agent", answer, error);
+    print_record(tenant, server_results(answer));
+    return true;
 }
 
 bool tenant_reactivate(Tenant *tenant, GError **error)
 {
-    bool absent;
+    g_autoptr(ServerAnswer) absent = NULL;
     if (!look_first(tenant, &absent, error))
         return false;
     if (absent)
-        return tenant_fail(error, "Agent %s does not exist on %s.", tenant->agent_id,
-                           server_words(tenant->verifier));
+        return fail_absent(tenant, absent, error);
     g_autofree char *path = g_strdup_printf("/agents/%s/reactivate", tenant->agent_id);
     g_autoptr(ServerAnswer) answer = server_send(tenant->verifier, "PUT", NULL, path, NULL, error);
     if (!answer)
         return false;
+    tenant_set_result(tenant, NULL);
     if (answer->status != 200)
         return fail_answer(tenant, "reactivation", answer, error);
+    tenant_set_answer(tenant, answer);
     log_info("Agent %s re-activated", tenant->agent_id);
     log_info("Agent %s re-activated", tenant->agent_id);
     return true;
@@ -168,12 +178,13 @@ bool tenant_reactivate(Tenant *tenant, GError **error)
 
 bool tenant_delete(Tenant *tenant, GError **error)
 {
-    bool absent;
+    g_autoptr(ServerAnswer) absent = NULL;
     if (!look_first(tenant, &absent, error))
         return false;
     if (absent) {
         log_info("The Agent %s is deleted from %s", tenant->agent_id,
                  server_words(tenant->verifier));
+        tenant_set_answer(tenant, absent);
         return true;
     }
     g_autofree char *path = g_strdup_printf("/agents/%s", tenant->agent_id);
@@ -181,12 +192,14 @@ bool tenant_delete(Tenant *tenant, GError **error)
         server_send(tenant->verifier, "DELETE", NULL, path, NULL, error);
     if (!answer)
         return false;
+    tenant_set_result(tenant, NULL);
+    if (answer->code != 200 && answer->code != 404)
+        return fail_answer(tenant, "deletion", answer, error);
+    tenant_set_answer(tenant, answer);
     if (answer->code == 404) {
         log_info("Agent %s is already absent from the CV", tenant->agent_id);
         return true;
     }
-    if (answer->code != 200)
-        return fail_answer(tenant, "deletion", answer, error);
     log_info("Agent %s deleted from the CV", tenant->agent_id);
     log_info("The registrar still knows agent %s; keylime_tenant -c regdelete -u %s removes it "
              "there too",

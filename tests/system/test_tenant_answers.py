@@ -4,11 +4,9 @@ proxy (contract C110, U7, U12, U17)."""
 import base64
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
-from email.utils import formatdate
 
 import pytest
 
@@ -169,6 +167,19 @@ def test_update_that_is_refused_changes_nothing(scene, status):
     assert {request.method for request in scene.verifier.requests} <= {"PATCH", "GET"}
 
 
+@pytest.mark.parametrize("option,path", [
+    ("--runtime-policy-name", "/v2.6/allowlists/nowhere"), ("--mb-policy-name", "/v2.6/mbpolicies/nowhere")])
+def test_update_in_two_steps_wants_its_policies_first(scene, option, path):
+    """Decision D101: a policy that the verifier does not have is found out before anything is deleted."""
+    scene.registrar.replace["GET"] = envelope(200, registered_record())
+    scene.verifier.replace.update({"PATCH": (405, {}, b""), "GET": envelope(404, text="policy nowhere not found")})
+    done = scene.tenant("-c", "update", "--push-model", option, "nowhere")
+    assert done.returncode == 1
+    assert errors(done)[-1].endswith("404 policy nowhere not found; nothing was changed")
+    assert [(each.method, each.path) for each in scene.verifier.requests if each.path != "/version"] == [
+        ("PATCH", f"/v3.0/agents/{AGENT}"), ("GET", path)]
+
+
 # --- what it sends ---------------------------------------------------------------------------------
 
 # Of tenant-and-management-api 2.10; a verifier of upstream's answers 400 where one of these is missing.
@@ -259,51 +270,3 @@ def test_proxy_that_is_not_there(scene):
     assert done.returncode == 1
     assert f"127.0.0.1:{port}" in errors(done)[0] and "refused" in errors(done)[0]
     assert scene.verifier.requests == []
-
-
-# --- diagnosis -------------------------------------------------------------------------------------
-
-
-def test_diagnosis_of_a_sound_installation(deployment):
-    """U20: connection, certificate, clock, versions and rights of both servers, and nothing to mend."""
-    deployment.start_verifier()
-    deployment.start_registrar()
-    done = deployment.tenant("-c", "diagnose", check=0)
-    for kind, port in (("Verifier", deployment.verifier_port), ("Registrar", deployment.registrar_tls_port)):
-        place = f"{kind} (127.0.0.1:{port}): "
-        for text in ("its certificate is valid for ", "its clock agrees", "this machine's certificate is an admin"):
-            assert place + text in done.stdout, done.stdout
-    assert "a verifier in push mode, API version 3.0" in done.stdout
-    assert "): API version 2.6" in done.stdout
-    report = json.loads(deployment.tenant("-c", "diagnose", "--json", check=0).stdout)
-    assert set(report) == {"registrar", "verifier"} and len(report["verifier"]) == 4
-
-
-def test_diagnosis_names_every_remedy(scene, tmp_path):
-    """U20: all problems of both servers in one run; exit 1."""
-    scene.registrar.stop()
-    scene.registrar = Server(Authority(tmp_path / "other", name="another CA", hosts=("127.0.0.1",)))
-    scene.deployment.env["KEYLIME_TENANT_REGISTRAR_PORT"] = str(scene.registrar.port)
-    past = formatdate(time.time() - 3600, usegmt=True)
-    scene.verifier.replace["version"] = (200, {"Date": past}, {
-        "code": 200, "status": "Success", "results": {"current_version": "2.6", "supported_versions": ["2.6"]}})
-    scene.verifier.replace["GET"] = (403, {}, {"errors": [{"status": "403", "detail": "requires admin"}]})
-    done = scene.tenant("-c", "diagnose")
-    assert done.returncode == 1
-    found = errors(done)
-    for text in ("certificate verify failed", "trusted_server_ca", "s behind this machine's", "set mode = push",
-                 "not taken as an administrator's (403 requires admin)", "admin_certificate_names"):
-        assert any(text in line for line in found), (text, found)
-    assert found[-1].endswith("4 problems found")
-    assert re.search(r"WARNING - Verifier \S+: its certificate expires in [01] days", done.stdout), done.stdout
-
-
-def test_diagnosis_where_nobody_listens(scene):
-    """U20: a port without listener, and one without TLS."""
-    plain = FakeServer(lambda request: (200, {}, {}))
-    done = scene.tenant("-c", "diagnose", "-vp", str(free_port()), "-rp", str(plain.port))
-    plain.stop()
-    assert done.returncode == 1
-    found = "\n".join(errors(done))
-    assert "refused" in found and "systemctl status keylime_verifier" in found and "verifier_port" in found
-    assert "no TLS on this port" in found and "registrar_port" in found

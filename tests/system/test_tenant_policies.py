@@ -196,14 +196,58 @@ def test_a_measured_boot_policy_and_its_failure(servers, machine, tmp_path):
     assert "measured_boot.invalid_pcr_4" in explained and "PCR: 4" in explained, explained
 
 
-@pytest.mark.parametrize("option,kind", [("--runtime-policy-name", "IMA"), ("--mb-policy-name", "mb_policy")])
-def test_C79_an_unknown_name_enrols_nothing(servers, machine, option, kind):
-    done = servers.tenant("-c", "add", "--push-model", "-u", machine.id, option, "nowhere", check=1)
-    told = done.stdout.splitlines()[-1]
+@pytest.mark.parametrize("option,kind,command", [
+    ("--runtime-policy-name", "IMA", "listruntimepolicy"), ("--mb-policy-name", "mb_policy", "listmbpolicy")])
+def test_C79_an_unknown_name_enrols_nothing(servers, machine, option, kind, command):
+    """The name, and the command that lists those that exist; nothing is left behind."""
+    add = ["-c", "add", "--push-model", "-u", machine.id, option, "nowhere"]
+    told, advice = servers.tenant(*add, check=1).stdout.splitlines()[-2:]
     assert "404" in told and "nowhere" in told and kind.lower() in told.lower(), told
+    assert advice.endswith(f"The stored policies: keylime_tenant -c {command}"), advice
+    error = json.loads(servers.tenant(*add, "--json", check=1).stdout)["error"]
+    assert error["answer"]["code"] == 404 and "nowhere" in error["answer"]["status"] and command in error["advice"]
     servers.tenant("-c", "cvstatus", "-u", machine.id, check=1)
     assert "nowhere" not in servers.tenant("-c", "listruntimepolicy", check=0).stdout
     assert "nowhere" not in servers.tenant("-c", "listmbpolicy", check=0).stdout
+
+
+def test_a_refused_enrolment_leaves_no_policy_behind(servers, machine, tmp_path):
+    """One file is good and would be stored, the rest of the enrolment is not."""
+    add = ["-c", "add", "--push-model", "-u", machine.id]
+    policies = ["--runtime-policy-name", "fleet", "--runtime-policy", write(tmp_path / "p", machine.policy())]
+    servers.tenant(*add, *policies, "--mb-policy-name", "nowhere", check=1)
+    servers.tenant("-c", "cvstatus", "-u", machine.id, check=1)
+    assert "fleet" not in servers.tenant("-c", "listruntimepolicy", check=0).stdout
+    servers.tenant(*add, check=0)
+    servers.tenant(*add, *policies, check=1)  # it is enrolled already
+    assert "fleet" not in servers.tenant("-c", "listruntimepolicy", check=0).stdout
+    servers.tenant("-c", "delete", "-u", machine.id, check=0)
+    # A name that is taken: the verifier's words follow, and the policy stays as it was.
+    servers.tenant("-c", "addruntimepolicy", *policies, check=0)
+    done = servers.tenant(*add, *policies, check=1)
+    assert "IMA policy with name fleet already exists" in done.stdout.splitlines()[-1]
+    servers.tenant("-c", "cvstatus", "-u", machine.id, check=1)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--runtime-policy-name", "nowhere"], ["--mb-policy-name", "nowhere"],
+    ["--runtime-policy-name", "fleet", "--mb-policy-name", "nowhere"]])
+def test_an_update_that_is_refused_leaves_the_old_enrolment(servers, machine, tmp_path, arguments):
+    servers.tenant("-c", "addruntimepolicy", "--runtime-policy-name", "fleet", "--runtime-policy",
+                   write(tmp_path / "p", machine.policy()), check=0)
+    servers.tenant("-c", "add", "--push-model", "-u", machine.id, "--tpm_policy", '{"15": ["%s"]}' % ("0" * 64), check=0)
+    before = machine.record(servers.admin())
+    done = servers.tenant("-c", "update", "--push-model", "-u", machine.id, *arguments, check=1)
+    refusal, advice = done.stdout.splitlines()[-2:]
+    assert "404" in refusal and "nowhere" in refusal and refusal.endswith("; nothing was changed"), refusal
+    assert "keylime_tenant -c list" in advice
+    assert machine.record(servers.admin()) == before
+
+
+def test_an_update_enrols_who_is_not_enrolled(servers, machine):
+    """As upstream's, whose update deletes what may be there, and adds."""
+    servers.tenant("-c", "update", "--push-model", "-u", machine.id, check=0)
+    servers.tenant("-c", "cvstatus", "-u", machine.id, check=0)
 
 
 def test_C77_C78_policies_by_name(servers, machine, tmp_path):

@@ -17,11 +17,12 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """A certificate authority with one server certificate, as files."""
 
-    def __init__(self, directory, name="test CA", hosts=("localhost",), days=1):
+    def __init__(self, directory, name="test CA", hosts=("localhost",), days=1, usages=()):
         directory.mkdir(parents=True, exist_ok=True)
         self.certificate_path = directory / "ca.pem"
         self.chain_path = directory / "server.pem"
         self.key = ec.generate_private_key(ec.SECP256R1())
+        self.usages = list(usages)
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._issue(self.name, self.key, True, [], 1)
         self.certificate_path.write_bytes(certificate)
@@ -56,6 +57,8 @@ class Authority:
                 for host in hosts
             ]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if self.usages and not is_ca:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(self.usages), critical=False)
         signed = builder.sign(self.key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.PEM)
 
