@@ -24,9 +24,8 @@ static const ConfigSchema tenant_schema = {
 
 static char *store_of(const Config *config, GError **error)
 {
-    const char *own = config_text(config, NULL, "tpm_cert_store");
-    if (own)
-        return g_strdup(own);
+    if (config_is_set(config, NULL, "tpm_cert_store"))
+        return g_strdup(config_text(config, NULL, "tpm_cert_store"));
     g_autoptr(Config) tenant = config_load(&tenant_schema, NULL, error);
     return tenant ? g_strdup(config_text(tenant, NULL, "tpm_cert_store")) : NULL;
 }

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from lib.named_tests import TESTS
 from lib.option_tables import REFERENCE, Reference
 from lib.private_etc import PrivateEtc
 from lib.program import BINARIES, BUILD
@@ -266,6 +267,57 @@ def test_secrets_are_not_shown(sandbox, component):
         done = sandbox.run(SHOWN_BY[component], *arguments)
         assert "hidden-word" not in done.stdout + done.stderr
         assert done.stdout.count("(set)") >= len(secret)
+
+
+# --- effects ---------------------------------------------------------------------------------------------
+
+# Whose only value is checked: there is nothing to read.
+CHECKED_ONLY = {"version", "authorization_provider", "measured_boot_imports", "tpm_identity", "api_version",
+                "durable_attestation_import", "persistent_store_url", "transparency_log_url",
+                "time_stamp_authority_url", "time_stamp_authority_certs_path"}
+SWEEPS = {"test_options.py", "option_tables.py", "upstream_files.py", "fuzz_ini.c"}
+
+
+def code_below(*folders, ending=".c"):
+    return {path: path.read_text(errors="replace") for folder in folders for path in (TESTS.parent / folder).rglob("*")
+            if path.suffix == ending and path.name not in SWEEPS}
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_every_option_is_read(sandbox, component):
+    """By the code beside the table: none is parsed and dropped."""
+    folders = {"ca": ["src/pki"], "logging": ["src/config"]}.get(component, [f"src/{component}"])
+    code = code_below(*folders, "src/http", "src/store", "src/pki")
+    options, _ = sandbox.check(component)
+    read = set()
+    for path, text in code.items():
+        if path.name == "options.c":
+            continue
+        # Beside a row of a table, the name stands once more where it is read.
+        text = re.sub(r"""(\.name = |\b(?:TEXT|INT|REAL|BOOL|LIST|WORD)\()"\w+\"""", "", text)
+        read |= set(re.findall(r'"(\w+)"', text))
+    dropped = [name for (_, name), option in options.items()
+               if option["effect"] == "yes" and name not in read and name not in CHECKED_ONLY]
+    assert dropped == []
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_every_option_is_set_by_another_test(sandbox, component):
+    """For its effect: as a variable, as a flag, or in the text of a file. What servers share, one may set."""
+    tests = "\n".join([*code_below("tests", ending=".py").values(), *code_below("tests/unit").values()])
+    options, _ = sandbox.check(component)
+    untested = []
+    for (section, name), option in options.items():
+        if option["effect"] != "yes" or name in CHECKED_ONLY:
+            continue
+        part = name if section == component else f"{section}_{name}"
+        forms = [rf"KEYLIME_(?:{component.upper()}|\{{.+?\}})_{part.upper()}\b", rf"^\W*{name} ?= ?\S",
+                 rf"\b{name}=", rf'"{name}":', rf'\("{part.upper()}", ', rf"(?:\\n|[\"']){name} ?= ?"]
+        if option["flag"]:
+            forms.append(rf"--{option['flag']}\b")
+        if not re.search("|".join(forms), tests, re.MULTILINE):
+            untested.append((section, name))
+    assert untested == []
 
 
 # --- against the reference -----------------------------------------------------------------------------
