@@ -106,12 +106,13 @@ static bool joined_error(GError **error, const GError *reason)
 }
 
 /* Patterns that do not refer to groups mean the same in several parts: PCRE2 has a limit to the
- * size of one. */
-static bool add_range(ExcludeList *list, const Bytes *patterns, size_t count, GError **error)
+ * size of one. `at` as exclude_list_compile()'s. */
+static bool add_range(ExcludeList *list, const Bytes *patterns, size_t first, size_t count,
+                      size_t *at, GError **error)
 {
     g_autoptr(PythonRegex) joined = python_regex_new();
     g_autoptr(GError) reason = NULL;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = first; i < first + count; i++)
         if (!python_regex_add_alternative(joined, patterns[i], &reason))
             return joined_error(error, reason);
     if (!python_regex_finish(joined, &reason))
@@ -121,11 +122,16 @@ static bool add_range(ExcludeList *list, const Bytes *patterns, size_t count, GE
         g_ptr_array_add(list->parts, part);
         return true;
     }
-    if (count == 1 || python_regex_has_references(joined) ||
-        !g_error_matches(reason, PYTHON_REGEX_ERROR, PYTHON_REGEX_ERROR_COSTLY))
+    bool large = g_error_matches(reason, PYTHON_REGEX_ERROR, PYTHON_REGEX_ERROR_COSTLY);
+    if (large && count == 1) {
+        *at = first;
+        return propagate(error, reason);
+    }
+    if (!large || python_regex_has_references(joined))
         return joined_error(error, reason);
-    return add_range(list, patterns, count / 2, error) &&
-           add_range(list, patterns + count / 2, count - count / 2, error);
+    size_t half = count / 2;
+    return add_range(list, patterns, first, half, at, error) &&
+           add_range(list, patterns, first + half, count - half, at, error);
 }
 
 ExcludeList *exclude_list_compile(const Bytes *patterns, size_t count, size_t *index,
@@ -141,7 +147,8 @@ ExcludeList *exclude_list_compile(const Bytes *patterns, size_t count, size_t *i
         if (!add_pattern(joined, patterns[*at], error))
             return NULL;
     g_autoptr(ExcludeList) list = list_new();
-    return count == 0 || add_range(list, patterns, count, error) ? g_steal_pointer(&list) : NULL;
+    return count == 0 || add_range(list, patterns, 0, count, at, error) ? g_steal_pointer(&list)
+                                                                        : NULL;
 }
 
 ExcludeList *exclude_list_compile_joined(const Bytes *patterns, size_t count, GError **error)

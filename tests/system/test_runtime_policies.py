@@ -16,6 +16,7 @@ from lib.log_site import LogSite, ima_item
 from lib.logging_agent import LoggingAgent, encoded, runtime_policy
 from lib.program import free_port, wait_until
 from lib.push_agent import enrolment
+from lib.software_tpm import SoftwareAk
 
 EMPTY = runtime_policy({}, generator=1)
 
@@ -179,6 +180,33 @@ def test_a_growing_list_is_sent_once(site):
     machine.run("/usr/bin/b")
     assert ima_item(site.passes(machine))["chosen_parameters"]["starting_offset"] == 4
     assert machine.status(site.admin) == "PASS"
+
+
+@pytest.mark.parametrize("bank", ["sha1", "sha256", "sha384", "sha512"])
+def test_each_bank_is_replayed(site, bank):
+    """The bank that is quoted is the one of the attestation key's hash."""
+    machine = site.machine(ak=SoftwareAk(hash_name=bank), bank=bank)
+    machine.run("/bin/sh")
+    site.enrol(machine, machine.policy(), accept_tpm_hash_algs=["sha512", "sha384", "sha256", "sha1"])
+    assert machine.chosen(machine.create())["hash_algorithm"] == bank
+    site.passes(machine)
+    machine.run("/tmp/x")
+    site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+
+
+@pytest.mark.parametrize("column", ["sha1", "sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("template", ["ima", "ima-ng", "ima-sig", "ima-ngv2", "ima-sigv2", "ima-modsig",
+                                      "evm-sig"])
+def test_each_template_is_judged(site, template, column):
+    machine = site.machine(column=column)
+    policy = machine.policy()
+    policy["digests"]["/bin/sh"] = [machine.list.add_form(template, "/bin/sh")]
+    site.enrol(machine, policy)
+    site.passes(machine)
+    machine.list.add_form(template, "/tmp/x")
+    site.fails(machine, "ima.validation.ima-ng.not_in_allowlist")
+    machine.list.lines[-1] = machine.list.lines[-1].replace(b"/tmp/x", b"/bin/sh")
+    site.fails(machine, "ima.validation.ima_hash", "ima.pcr_mismatch")
 
 
 def test_an_unknown_file_fails_and_says_why(site):

@@ -197,6 +197,7 @@ static bool replay_lines(Replay *replay, ImaLog *log)
         replay->judge.entry = replay->state->entries + log->entry;
         replay->judge.covered = !replay->outcome.matched || replay->input->rules.learn_beyond_quote;
         if (item == IMA_LOG_BLANK) {
+            replay->judge.entry++; /* it stands where the next one should */
             if (replay->input->rules.blank_lines == IMA_BLANK_LINES_FAIL)
                 ima_judge_broken(&replay->judge, BYTES_EMPTY, "it is empty");
             continue;

@@ -13,7 +13,7 @@ BOOT_AGGREGATE = "boot_aggregate"
 
 
 class LoggingAgent(PushAgent):
-    """`column`: hash of the list's second column; `bank`: of the quote."""
+    """`column`: hash of the list's second column; `bank`: the only one that the TPM offers."""
 
     def __init__(self, *arguments, column="sha1", bank="sha256", **members):
         super().__init__(*arguments, **members)
@@ -54,7 +54,8 @@ class LoggingAgent(PushAgent):
     # --- evidence ---------------------------------------------------------------------------------
 
     def capabilities_document(self, capabilities=None):
-        document = super().capabilities_document(capabilities)
+        document = super().capabilities_document(
+            capabilities or self.ak.capabilities(banks=(self.bank,)))
         quote, uefi, ima = document["data"]["attributes"]["evidence_supported"]
         ima["capabilities"]["entry_count"] = len(self.list)
         document["data"]["attributes"]["system_info"]["boot_time"] = self.boot_time

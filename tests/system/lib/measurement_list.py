@@ -52,6 +52,26 @@ class MeasurementList:
                   f"{algorithm}:{made.hex()} {path} {signature.hex()}".encode())
         return made.hex()
 
+    def add_form(self, template, path, algorithm="sha256"):
+        """An entry of a file, unsigned, in any of the templates; ima has SHA-1 digests only."""
+        name = path.encode()
+        made = hashlib.new("sha1" if template == "ima" else algorithm, name).digest()
+        if template == "ima":
+            self._add(template, made + name.ljust(256, b"\0"), made.hex().encode() + b" " + name)
+            return made.hex()
+        kind = "ima:" if template in ("ima-ngv2", "ima-sigv2") else ""
+        text = f"{kind}{algorithm}:{made.hex()}"
+        data = digest_field(kind + algorithm, made) + name_field(name)
+        fields, shown = {
+            "ima-ng": ([], ""), "ima-ngv2": ([], ""), "ima-sig": ([b""], " "), "ima-sigv2": ([b""], " "),
+            "ima-modsig": ([b"", b"", b""], "   "),
+            "evm-sig": ([b"", b"", b"", b"", struct.pack("<I", 0), struct.pack("<I", 1000),
+                         struct.pack("<H", 0o100755)], "     0 1000 33261"),
+        }[template]
+        self._add(template, data + b"".join(bytes_field(each) for each in fields),
+                  f"{text} {path}{shown}".encode())
+        return made.hex()
+
     def add_buffer(self, name, buffer, algorithm="sha256"):
         """An ima-buf entry: a key that is put on a ring, for example."""
         made = hashlib.new(algorithm, buffer).digest()

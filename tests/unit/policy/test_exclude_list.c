@@ -139,6 +139,13 @@ static void test_more_than_any_policy_needs(void **state)
     g_autoptr(GError) error = NULL;
     assert_null(exclude_list_compile(patterns, EXCLUDE_MAX_PATTERNS + 1, NULL, &error));
     assert_true(g_error_matches(error, EXCLUDE_ERROR, EXCLUDE_ERROR_COSTLY));
+    g_clear_error(&error);
+    g_autofree char *long_one = g_strnfill(70000, 'a');
+    const Bytes three[] = {bytes_of_text("/a"), bytes_of_text(long_one), bytes_of_text("/b")};
+    size_t index = 99;
+    assert_null(exclude_list_compile(three, 3, &index, &error));
+    assert_true(g_error_matches(error, EXCLUDE_ERROR, EXCLUDE_ERROR_COSTLY));
+    assert_int_equal(index, 1);
     g_autofree char *nested = g_strnfill(10000, '(');
     Bytes deep = bytes_of_text(nested);
     assert_null(exclude_list_compile(&deep, 1, NULL, NULL));

@@ -174,6 +174,25 @@ static void test_column_of_ones(void **state)
     expect_events(&input, NULL, "ima.validation.tomtou");
 }
 
+/* Told by the number of the entry whose place the blank line takes, also before the first one. */
+static void test_blank_lines_are_numbered(void **state)
+{
+    g_autoptr(RuntimePolicy) policy = policy_of("/bin/a", 1, "");
+    g_autoptr(MadeList) list = begun_list();
+    g_autofree char *text = g_strconcat("\n", list->text->str, "\n", NULL);
+    ImaInput input = made_list_input(list, policy);
+    input.list = bytes_of_text(text);
+    g_autoptr(Verdict) verdict = verdict_new();
+    ima_appraise(&input, NULL, verdict, NULL);
+    assert_int_equal(verdict->failure_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        Json *failure = json_object_array_get_idx(verdict->failures, i);
+        gint64 entry;
+        assert_true(json_member_int(json_member(failure, "context"), "entry", false, &entry));
+        assert_int_equal(entry, i + 1);
+    }
+}
+
 static void test_blank_lines(void **state)
 {
     g_autoptr(MadeList) list = begun_list();
@@ -419,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_violations),
         cmocka_unit_test(test_column_of_ones),
         cmocka_unit_test(test_blank_lines),
+        cmocka_unit_test(test_blank_lines_are_numbered),
         cmocka_unit_test(test_aggregates_of_the_event_log),
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_ignored_keyrings),
