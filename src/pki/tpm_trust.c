@@ -170,11 +170,17 @@ static int tolerate_old_issuers(int good, X509_STORE_CTX *context)
     return 1;
 }
 
-static void set_untrusted(GError **error, const EkCertificate *certificate, const char *reason,
-                          const char *store)
+static char *issuer_name(const EkCertificate *certificate)
 {
     char issuer[256] = "";
     X509_NAME_oneline(X509_get_issuer_name(certificate->leaf), issuer, sizeof issuer);
+    return g_strdup(issuer);
+}
+
+static void set_untrusted(GError **error, const EkCertificate *certificate, const char *reason,
+                          const char *store)
+{
+    g_autofree char *issuer = issuer_name(certificate);
     g_set_error(error, PKI_ERROR, PKI_ERROR_UNTRUSTED,
                 "certificate issued by %s: %s (anchors are the .pem files of %s)", issuer, reason,
                 store);
@@ -185,8 +191,11 @@ static bool verify_chain(TpmTrust *trust, const EkCertificate *certificate, char
 {
     *warning = NULL;
     X509_STORE *store = current_store(trust, error);
-    if (!store)
+    if (!store) {
+        g_autofree char *issuer = issuer_name(certificate);
+        g_prefix_error(error, "certificate issued by %s: ", issuer);
         return false;
+    }
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     X509_STORE_CTX_init(context, store, certificate->leaf, certificate->intermediates);
     /* An intermediate in the store is an anchor of its own. */

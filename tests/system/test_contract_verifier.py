@@ -2,8 +2,12 @@
 """What the user guide says about the verifier's configuration, at the paths that it names (contract C10 to
 C26, C87). Each test is named after the rows that it proves."""
 import datetime
+import os
 import pathlib
+import re
+import shutil
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -77,7 +81,9 @@ def test_C12_variable_beats_the_files_and_is_named_as_source(etc):
     assert shown.returncode == 0, shown.stderr
     line = next(line for line in shown.stdout.splitlines() if line.startswith("mode "))
     assert "push" in line and "KEYLIME_VERIFIER_MODE" in line
-    assert PUSH_LINE in etc.start_server("verifier", env).output()
+    output = etc.start_server("verifier", env).output()
+    assert PUSH_LINE in output
+    assert re.search(r'option "mode" .* overridden by environment variable KEYLIME_VERIFIER_MODE', output), output
 
 
 @pytest.mark.parametrize("place", ["verifier.conf", "verifier.conf.d/001-mode.conf"])
@@ -274,6 +280,21 @@ def test_C26_files_that_cannot_be_read_are_refused(etc, deployment, place, text,
     done = etc.run("verifier")
     assert done.returncode == 1, done.stderr
     assert f"/etc/keylime/{place}:{line}" in done.stderr, done.stderr
+    assert list(deployment.keylime_dir.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+@pytest.mark.parametrize("place", ["verifier.conf", "verifier.conf.d/050-more.conf"])
+def test_C26_files_that_may_not_be_read_are_refused(etc, deployment, place):
+    """With path, mode and owner; a snippet that is skipped would drop `mode = push`."""
+    etc.write("verifier.conf", "[verifier]\nmode = push\n")
+    etc.write(place, "[verifier]\nquote_interval = 3\n")
+    (etc.keylime / place).chmod(0)
+    # Root without the right to read what its mode forbids.
+    command = etc.command("verifier", before=["setpriv", "--bounding-set=-dac_override,-dac_read_search"])
+    done = subprocess.run(command, env={"PATH": "/usr/bin:/bin", **etc.env}, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1, done.stderr
+    assert f"/etc/keylime/{place}: cannot be read: Permission denied (mode 0000, owner root" in done.stderr
     assert list(deployment.keylime_dir.iterdir()) == []
 
 

@@ -197,3 +197,5 @@ def test_user_and_directories(installed):
         if line and not line.startswith("#")
     ]
     assert ["d", "/var/lib/keylime", "0700", "keylime", "keylime", "-"] in rows
+    # C100: the guide copies the CA certificate into it.
+    assert ["d", "/var/lib/keylime/cv_ca", "0700", "keylime", "keylime", "-"] in rows

@@ -543,6 +543,35 @@ def test_keys_of_the_enrolment_verify_signatures(site):
     site.passes(machine)
 
 
+def test_C23_an_appraisal_ends_at_verification_timeout(tmp_path):
+    """A list whose signatures take longer than the limit never passes; the log has agent, attestation, limit and
+    option; another agent is judged meanwhile."""
+    site = LogSite(tmp_path, {"KEYLIME_VERIFIER_VERIFICATION_TIMEOUT": "1"})
+    try:
+        signer = FileSigner()
+        ring = {"pubkeys": [base64.b64encode(signer.der).decode()], "keyids": [int.from_bytes(signer.key_id, "big")]}
+        slow, quick = site.machine(), site.machine()
+        site.enrol(slow, slow.policy(), ima_sign_verification_keys=json.dumps(ring))
+        site.enrol(quick, quick.policy())
+        for number in range(40000):
+            point = hashlib.sha256(b"%d" % number).digest()
+            number_of = b"\x02\x21\x00" + b"\x80" + point[1:]
+            signature = b"\x30\x46" + number_of + number_of
+            slow.list.add_signed(f"/usr/bin/{number}", b"\x03\x02\x04" + signer.key_id +
+                                 struct.pack(">H", len(signature)) + signature)
+        created = slow.create()
+        answer = slow.submit_document(created.headers["Location"], slow.answer_document(created))
+        assert answer.status_code == 202, answer.text
+        site.passes(quick)
+        site.verifier.wait_for_line(rf"ERROR - .*Attestation 0 for agent '{slow.id}' was not verified within "
+                                    r"verification_timeout \(1 s\)", 60)
+        attributes = slow.latest(site.admin)["attributes"]
+        assert attributes["evaluation"] == "fail", attributes
+        assert attributes["failures"][0]["event_id"] == "internal.verification_timeout"
+    finally:
+        site.deployment.stop()
+
+
 # --- several verifiers -----------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import itertools
 import json
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -142,6 +143,23 @@ def test_U6_a_certificate_that_is_due_is_renewed(deployment, name):
     wait_until(lambda: site.certificate() != before, what="the renewed certificate")
     assert (site.certificates / "cacert.crt").read_text() == authority
     site.probe(site.session())
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_U23_an_end_that_is_near_is_told(deployment, name):
+    """An operator's own certificate is not renewed: 30 days before its end each start warns of it."""
+    site = Site(deployment, name)
+    authority = CaDirectory(site.certificates)
+    assert site.program.stop() == 0
+    env = {**site.env, f"KEYLIME_{name.upper()}_TLS_DIR": str(site.certificates),
+           f"KEYLIME_{name.upper()}_TRUSTED_CLIENT_CA": "[cacert.crt]"}
+    day = 24 * 60  # minutes
+    for left, warned in ((29, True), (31, False)):
+        authority.issue("server", age=day, life=(1 + left) * day)
+        program = deployment.start_server(name, env, log=f"left-{left}")
+        told = re.search(r"WARNING - Certificate \S+/server-cert\.crt expires on .* \(in 2[89] days\)", program.output())
+        assert bool(told) == warned, program.output()
+        assert program.stop() == 0
 
 
 @pytest.mark.parametrize("name", SERVERS)

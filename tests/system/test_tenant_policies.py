@@ -76,6 +76,7 @@ def test_recorded_runs_about_policies(servers, tmp_path):
 
 
 def test_stored_policies_are_listed_and_shown(servers, tmp_path):
+    """U21: in upstream's form, and as JSON."""
     path = write(tmp_path / "policy.json", POLICY)
     servers.tenant("-c", "addruntimepolicy", "--runtime-policy-name", "one", "--runtime-policy", path,
                    check=0)

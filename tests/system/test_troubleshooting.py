@@ -188,7 +188,7 @@ def test_C112_agent_killed_while_the_verifier_restarts(servers):
 
 
 def test_C113_interval_above_the_limit(servers):
-    """As with both defaults, a long interval of the agent's: the verifier's pace is kept, with one warning."""
+    """C38c: as with both defaults, a long interval of the agent's: the verifier's pace is kept, with one warning."""
     agent = attesting(servers, "--attestation-interval-seconds", "60")
     told = agent.wait_for_line("WARNING - attestation_interval_seconds = 60 is not below.*")[0]
     assert "limit of 5 s" in told and "quote_interval" in told

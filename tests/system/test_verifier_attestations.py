@@ -379,6 +379,7 @@ def test_post_documents_that_are_no_attestation(site):
 
 
 def test_post_needs_the_agents_own_token(site):
+    """C96: another agent's, one that was changed, an administrator's certificate instead of one."""
     agent, other = site.agent(), site.agent()
     token = agent.token
     agent.token = other.token

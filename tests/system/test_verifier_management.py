@@ -412,12 +412,14 @@ def test_bad_values_are_refused_before_anything_opens(deployment, option, value,
 
 @pytest.mark.parametrize("mode", ["push", "PUSH", "Push", ""])
 def test_push_in_any_case_and_nothing_mean_push(deployment, mode):
+    """D112 (C13, C14)."""
     deployment.start_verifier({"KEYLIME_VERIFIER_MODE": mode})
 
 
 @pytest.mark.parametrize("interval,period,limit", [
     ("3", "3s", "15s"), ("0.5", "1s", "3s"), ("2.5", "3s", "13s")])
 def test_the_interval_is_shown(deployment, interval, period, limit):
+    """C20, D65: fractions work, and print as whole seconds."""
     deployment.start_verifier({"KEYLIME_VERIFIER_QUOTE_INTERVAL": interval})
     admin = Admin(deployment)
     admin.enrol(SoftwareAk())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions, tokens and limits of the verifier, as an agent and a stranger see them."""
+"""Sessions, tokens and limits of the verifier, as an agent and a stranger see them (contract C96)."""
 import datetime
 import json
 import pathlib
