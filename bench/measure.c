@@ -44,6 +44,18 @@ bool process_use(pid_t pid, ProcessUse *out)
     return true;
 }
 
+guint64 own_peak_bytes(void)
+{
+    g_autofree char *status = read_process_file(getpid(), "status");
+    const char *peak = status ? strstr(status, "\nVmHWM:") : NULL;
+    FILE *clear = fopen("/proc/self/clear_refs", "w");
+    if (!clear)
+        return 0;
+    bool cleared = fputs("5", clear) >= 0; /* proc(5): sets the peak to what is resident now */
+    cleared = fclose(clear) == 0 && cleared;
+    return peak && cleared ? g_ascii_strtoull(peak + strlen("\nVmHWM:"), NULL, 10) * 1024 : 0;
+}
+
 double thread_cpu_seconds(void)
 {
     struct timespec now;

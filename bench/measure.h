@@ -17,6 +17,9 @@ typedef struct {
 
 /* False when the process is gone or cannot be read. */
 bool process_use(pid_t pid, ProcessUse *out);
+/* The most that was resident since this process last called it, counted anew from now on; 0 where
+ * the system does not say. */
+guint64 own_peak_bytes(void);
 /* CPU seconds of this thread. */
 double thread_cpu_seconds(void);
 

@@ -10,171 +10,13 @@
 
 G_DEFINE_QUARK(json - error - quark, json_error)
 
-static void free_tokener(struct json_tokener *tokener)
+/* The content of a string: json_parse_owned() leaves a large one beside its value. */
+static Bytes content_of(Json *string)
 {
-    json_tokener_free(tokener);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_tokener, free_tokener)
-
-/* json-c reads NaN and Infinity, which are no JSON, and takes numbers beyond a double for infinite.
- */
-static bool numbers_are_finite(Json *value)
-{
-    switch (json_object_get_type(value)) {
-    case json_type_double:
-        return isfinite(json_object_get_double(value));
-    case json_type_array:
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            if (!numbers_are_finite(json_object_array_get_idx(value, i)))
-                return false;
-        return true;
-    case json_type_object: {
-        json_object_object_foreach (value, name, member) {
-            (void)name;
-            if (!numbers_are_finite(member))
-                return false;
-        }
-        return true;
-    }
-    default:
-        return true;
-    }
-}
-
-/* What lies outside the strings of a JSON text. */
-typedef struct {
-    size_t values; /* at least as many as there are */
-    bool single_quote;
-    bool fractions; /* a number may be a double */
-} Outline;
-
-/* The quote that ends a string, whose text begins at `at`; `end` when there is none. */
-static const uint8_t *end_of_string(const uint8_t *at, const uint8_t *end)
-{
-    for (const uint8_t *quote = at; (quote = memchr(quote, '"', (size_t)(end - quote))); quote++) {
-        const uint8_t *escape = quote;
-        while (escape > at && escape[-1] == '\\')
-            escape--;
-        if ((quote - escape) % 2 == 0)
-            return quote;
-    }
-    return end;
-}
-
-/* Whether the character at `at`, with others before it, may belong to a number with a fraction or
- * an exponent, to NaN or to Infinity; true, false and null do not. */
-static bool hints_at_double(const uint8_t *at, const uint8_t *text)
-{
-    switch (*at) {
-    case '.':
-    case 'N':
-    case 'I':
-    case 'i':
-        return true;
-    case 'a': /* "false" has it, too */
-        return at > text && at[-1] != 'f';
-    case 'e':
-    case 'E':
-        return at > text && g_ascii_isdigit(at[-1]);
-    }
-    return false;
-}
-
-/* A value follows each bracket that opens and each comma, or is the text itself. Logs of megabytes
- * are one string each, which is passed over at once. */
-static Outline outline_of(Bytes text)
-{
-    Outline outline = {.values = 1};
-    if (text.size == 0)
-        return outline;
-    const uint8_t *end = text.data + text.size;
-    for (const uint8_t *at = text.data; at < end; at++) {
-        if (*at == '"')
-            at = end_of_string(at + 1, end);
-        else if (*at == '\'')
-            outline.single_quote = true;
-        else if (*at == ',' || *at == '[' || *at == '{')
-            outline.values++;
-        else if (hints_at_double(at, text.data))
-            outline.fractions = true;
-        if (at == end)
-            break;
-    }
-    return outline;
-}
-
-/* Most messages are, and eight bytes at a time tell it. NUL is none of a text. */
-static bool is_ascii(Bytes text)
-{
-    const guint64 high = G_GUINT64_CONSTANT(0x8080808080808080);
-    size_t at = 0;
-    for (guint64 word; at + sizeof word <= text.size; at += sizeof word) {
-        memcpy(&word, text.data + at, sizeof word);
-        if (word & high)
-            return false;
-    }
-    for (; at < text.size; at++)
-        if (text.data[at] & 0x80)
-            return false;
-    return text.size == 0 || !memchr(text.data, '\0', text.size);
-}
-
-static Json *refuse(GError **error, const char *reason)
-{
-    g_set_error(error, JSON_ERROR, JSON_ERROR_SYNTAX, "not JSON: %s", reason);
-    return NULL;
-}
-
-Json *json_parse(Bytes text, GError **error)
-{
-    return json_parse_bounded(text, G_MAXSIZE, error);
-}
-
-Json *json_parse_bounded(Bytes text, size_t max_values, GError **error)
-{
-    if (text.size > G_MAXINT)
-        return refuse(error, "too long");
-    /* json-c's own check takes overlong forms and surrogates, which databases then refuse. */
-    const char *end = (const char *)text.data;
-    if (!is_ascii(text) && !g_utf8_validate_len((const char *)text.data, text.size, &end)) {
-        g_set_error(error, JSON_ERROR, JSON_ERROR_SYNTAX, "not JSON: no UTF-8 at byte %zu",
-                    (size_t)(end - (const char *)text.data));
-        return NULL;
-    }
-    Outline outline = outline_of(text);
-    if (outline.values > max_values)
-        return refuse(error, "more values than any message of this kind has");
-    /* json-c takes a member's name in single quotes even when strict. */
-    if (outline.single_quote)
-        return refuse(error, "a single quote outside a text");
-    g_autoptr(json_tokener) tokener = json_tokener_new_ex(JSON_MAX_DEPTH);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    Json *value = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
-    enum json_tokener_error state = json_tokener_get_error(tokener);
-    size_t consumed = json_tokener_get_parse_end(tokener);
-    if (state == json_tokener_continue) {
-        /* A number or a word at the very end might go on: a blank says that it does not. */
-        value = json_tokener_parse_ex(tokener, "\n", 1);
-        state = json_tokener_get_error(tokener);
-        consumed = text.size;
-    }
-    if (state == json_tokener_success && consumed < text.size) {
-        /* json-c stops at a NUL; what follows was not read. */
-        for (size_t i = consumed; i < text.size; i++)
-            if (!strchr(" \t\r\n", text.data[i]) || text.data[i] == '\0')
-                state = json_tokener_error_parse_unexpected;
-    }
-    if (state == json_tokener_success && outline.fractions && !numbers_are_finite(value))
-        state = json_tokener_error_parse_number;
-    if (state == json_tokener_success && value)
-        return value;
-    g_set_error(error, JSON_ERROR, JSON_ERROR_SYNTAX, "not JSON: %s at byte %zu",
-                state == json_tokener_success    ? "a bare null"
-                : state == json_tokener_continue ? "unexpected end"
-                                                 : json_tokener_error_desc(state),
-                consumed);
-    json_object_put(value);
-    return NULL;
+    GBytes *aside = json_object_get_userdata(string);
+    return aside ? bytes_of_gbytes(aside)
+                 : bytes_of(json_object_get_string(string),
+                            (size_t)json_object_get_string_len(string));
 }
 
 Json *json_member(Json *object, const char *name)
@@ -195,8 +37,16 @@ const char *json_text(Json *value)
 {
     if (!value || !json_object_is_type(value, json_type_string))
         return NULL;
-    const char *text = json_object_get_string(value);
-    return strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
+    Bytes content = content_of(value);
+    return memchr(content.data, '\0', content.size) ? NULL : (const char *)content.data;
+}
+
+GBytes *json_string_bytes(Json *value)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return NULL;
+    GBytes *aside = json_object_get_userdata(value);
+    return aside ? g_bytes_ref(aside) : bytes_copy(content_of(value));
 }
 
 const char *json_member_text(Json *object, const char *name)
@@ -257,10 +107,9 @@ bool json_member_bool(Json *object, const char *name, bool *out)
 void json_wipe_member(Json *object, const char *name)
 {
     Json *value = json_member_of_type(object, name, json_type_string);
+    Bytes content = value ? content_of(value) : BYTES_EMPTY;
     /* The text lies in the value's own memory; json-c has no call to overwrite it. */
-    if (value)
-        secret_wipe((char *)json_object_get_string(value),
-                    (size_t)json_object_get_string_len(value));
+    secret_wipe((uint8_t *)content.data, content.size);
 }
 
 const char **json_member_texts(Json *object, const char *name)
@@ -336,8 +185,8 @@ char *json_to_text(Json *value)
 
 static void print_python_string(GString *out, Json *value)
 {
-    const char *text = json_object_get_string(value);
-    const char *end = text + json_object_get_string_len(value);
+    Bytes content = content_of(value);
+    const char *text = (const char *)content.data, *end = text + content.size;
     g_string_append_c(out, '"');
     while (text < end) {
         gunichar c = g_utf8_get_char(text);

@@ -31,6 +31,10 @@ Json *json_parse(Bytes text, GError **error);
 /* As json_parse(), and a text with more than `max_values` values is refused before memory is taken
  * for them: three bytes of text, an empty object, would take 0.8 KiB. For what strangers send. */
 Json *json_parse_bounded(Bytes text, size_t max_values, GError **error);
+/* As json_parse_bounded(), for a text of g_malloc() that is handed over, whatever the outcome. A
+ * string of at least `large` bytes that is most of the text is not copied but unescaped where it
+ * stands, and keeps the text's memory; such a value is read through this header only. */
+Json *json_parse_owned(uint8_t *text, size_t size, size_t max_values, size_t large, GError **error);
 
 /* --- reading members: all borrow, and return NULL / false for an absent or null member
  * ------------ */
@@ -43,6 +47,9 @@ Json *json_member_of_type(Json *object, const char *name, json_type type);
 const char *json_member_text(Json *object, const char *name);
 /* A string value's text, NULL if it is none. */
 const char *json_text(Json *value);
+/* A string value's bytes, whatever they are; NULL if it is none. New reference: a large string of
+ * json_parse_owned() is not copied, and may then outlive its value. */
+GBytes *json_string_bytes(Json *value);
 /* Overwrite a member that held a secret, once it was copied; absent or no string is fine. */
 void json_wipe_member(Json *object, const char *name);
 /* Integer member. A decimal text counts too when `accept_text` (upstream's peers send both). */

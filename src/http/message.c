@@ -208,10 +208,11 @@ Bytes http_request_body(const HttpRequest *request)
     return bytes_of(request->body, request->body_size);
 }
 
-void http_request_drop_body(HttpRequest *request)
+uint8_t *http_request_steal_body(HttpRequest *request, size_t *size)
 {
-    g_clear_pointer(&request->body, g_free);
+    *size = request->body_size;
     request->body_size = 0;
+    return g_steal_pointer(&request->body);
 }
 
 Json *http_request_json(const HttpRequest *request)

@@ -41,9 +41,9 @@ struct HttpResponse {
 
 /* A request without any field set. */
 HttpRequest *http_request_empty(void);
-/* Frees the body once it was parsed: nobody reads it again, and one of megabytes need not lie
+/* Hands the body over to who parses it: nobody else reads it, and one of megabytes need not lie
  * beside its parsed form. */
-void http_request_drop_body(HttpRequest *request);
+uint8_t *http_request_steal_body(HttpRequest *request, size_t *size);
 /* "/v3.0/agents" -> version "/v3.0", major 3. False when the first segment is none of the served
  * API versions (registrar-api §3.2): then version is "" and major 0. */
 bool http_version_prefix(const char *path, char version[8], unsigned *major);

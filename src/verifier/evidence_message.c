@@ -7,8 +7,6 @@
 #include "tpm/attest.h"
 #include "verifier/attestation_field.h"
 
-#include <string.h>
-
 void evidence_clear(Evidence *evidence)
 {
     g_clear_pointer(&evidence->message, g_bytes_unref);
@@ -51,41 +49,27 @@ static void read_quote(const FieldReader *data, const AskedEvidence *asked, Evid
 
 /* --- logs ---------------------------------------------------------------------------------- */
 
-static void free_value(gpointer value)
-{
-    json_unref(value);
-}
-
-/* The bytes of a text member, which leaves the object: nothing of megabytes is copied, and the job
- * that gets them is the only one to hold them. NULL when there is none. */
-static GBytes *take_text(const FieldReader *data, const char *name)
+static Json *text_member(const FieldReader *data, const char *name)
 {
     Json *value = json_member(data->object, name);
-    if (!value)
-        return NULL;
-    if (!json_object_is_type(value, json_type_string)) {
-        field_wrong(data, name, "is not a permitted value");
-        return NULL;
-    }
-    json_object_get(value);
-    json_object_object_del(data->object, name);
-    return g_bytes_new_with_free_func(json_object_get_string(value),
-                                      (gsize)json_object_get_string_len(value), free_value, value);
+    if (!value || json_object_is_type(value, json_type_string))
+        return value;
+    field_wrong(data, name, "is not a permitted value");
+    return NULL;
 }
 
 /* Base64, else hexadecimal, else the text itself, which no event log begins with and the appraisal
  * then says so (measured-boot §3.4). */
 static void read_uefi_log(const FieldReader *data, Evidence *out)
 {
-    g_autoptr(GBytes) text = take_text(data, "entries");
-    if (!text || g_bytes_get_size(text) == 0)
+    Json *value = text_member(data, "entries");
+    if (!value || json_object_get_string_len(value) == 0)
         return;
-    const char *start = g_bytes_get_data(text, NULL);
-    bool whole = strlen(start) == g_bytes_get_size(text);
-    GBytes *bytes = whole ? base64_decode(start) : NULL;
-    if (!bytes && whole)
-        bytes = hex_decode(g_str_has_prefix(start, "0x") ? start + 2 : start);
-    out->log[LOG_UEFI] = bytes ? bytes : g_steal_pointer(&text);
+    const char *text = json_text(value);
+    GBytes *bytes = text ? base64_decode(text) : NULL;
+    if (!bytes && text)
+        bytes = hex_decode(g_str_has_prefix(text, "0x") ? text + 2 : text);
+    out->log[LOG_UEFI] = bytes ? bytes : json_string_bytes(value);
 }
 
 /* Names that are no UTF-8 come as U+FFFD in `entries`, and whole in `entries_raw` (decision D53).
@@ -107,7 +91,7 @@ static void read_ima_log(const FieldReader *data, const AskedLog *asked, Evidenc
     guint before = data->errors->len;
     gint64 ignored;
     field_int(data, "entry_count", &ignored); /* what counts is the text */
-    g_autoptr(GBytes) entries = take_text(data, "entries");
+    g_autoptr(GBytes) entries = json_string_bytes(text_member(data, "entries"));
     g_autoptr(GBytes) raw = raw_entries(data);
     if (data->errors->len > before)
         return;

@@ -34,8 +34,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Evidence, evidence_clear)
  * Reads `attributes` (NULL = none were sent) as the answer to what was asked for. False when it is
  * none: each problem was added to `errors` as 422 with its pointer. What the evidence proves is not
  * judged here; but PCR values that cannot be read, or that lack a PCR which was asked for, are
- * refused at once, and so is an IMA list that is shorter than announced (ima §9.3). Large texts are
- * taken out of `attributes`, so that they are not copied.
+ * refused at once, and so is an IMA list that is shorter than announced (ima §9.3).
  */
 bool evidence_read(Json *attributes, const AskedEvidence *asked, Evidence *out, ApiErrors *errors);
 

@@ -12,7 +12,8 @@ import time
 import pytest
 
 from lib import http_vectors as vectors
-from lib.honest_client import Site, resident
+from lib.honest_client import Site
+from lib.memory import resident
 from lib.program import BINARIES, Program, wait_until
 
 SERVERS = ("verifier", "registrar", "registrar plain")

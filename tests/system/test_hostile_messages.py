@@ -8,7 +8,8 @@ import uuid
 import pytest
 
 from lib import http_vectors as vectors
-from lib.honest_client import Site, resident
+from lib.honest_client import Site
+from lib.memory import resident
 from lib.mutation import mutants, texts
 from lib.program import wait_until
 from lib.push_agent import JSON_API, enrolment

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers under attack, and an honest agent that must not notice: it attests all the time, and what the
 servers did to it and what memory they took is asked after each test."""
-import pathlib
 import threading
 import time
 
@@ -99,15 +98,3 @@ class Site:
         self.honest.ended.set()
         self.honest.join(20)
         self.deployment.stop()
-
-
-def resident(program):
-    """KiB, or None where a sanitizer's own memory would be measured."""
-    process = pathlib.Path("/proc") / str(program.pid)
-    maps = (process / "maps").read_text()
-    if "libasan" in maps or "libtsan" in maps or "clang_rt" in maps:
-        return None
-    for line in (process / "status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise AssertionError("no VmRSS")

@@ -163,12 +163,143 @@ static void test_printed_forms(void **state)
                         "\"b\": false, \"o\": null, \"d\": \"/w==\", \"l\": [\"a\", \"b\"]}");
 }
 
+/* --- a large string that is read where it stands ------------------------------------------- */
+
+static Json *parse_owned(Bytes text, size_t large, GError **error)
+{
+    return json_parse_owned(g_memdup2(text.data, text.size), text.size, G_MAXSIZE, large, error);
+}
+
+/* As the copying reader has it, whatever is in it. */
+static void test_large_string_is_read_as_any_other(void **state)
+{
+    static const char *const texts[] = {
+        "\"plain\"",
+        "[\"a\\nb\\\"c\\\\d\\/e\\b\\f\\r\\t\"]",
+        "{\"l\": \"\\u0041\\u00e9\\u20ac\\uD83D\\uDE00 \xf0\x9f\x98\x80\", \"m\": [1, \"x\"]}",
+        "{\"l\": \"a NUL \\u0000 within it\"}",
+        "{\"l\": \"half a pair \\ud83d and on\"}",
+        "{\"l\": \"the other half \\ude00\"}",
+        "{\"l\": \"two first halves \\ud83d\\ud83d\"}",
+        "{\"l\": \"a half at the end \\ud83d\"}",
+        "{\"l\": \"a pair \\ud836\\ude00 of its own\"}",
+        "{\"l\": \"a control character \t of 16 bytes\"}",
+        "{\"l\": \"\x1f\"}",
+        "{\"a long name of a member\": \"v\"}",
+        "{\"a long name of a member\" \n: \"v\"}",
+        "{\"l\": \"the first of two of a name\", \"l\": 1}",
+        "{\"l\": 1, \"l\": \"the last of two of a name\" \n }",
+        "[[[{\"l\":[\"deep in other values\"]}]],\"\"]",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(Json) copied = parse(texts[i]);
+        g_autoptr(Json) owned = parse_owned(bytes_of_text(texts[i]), 1, NULL);
+        assert_non_null(owned);
+        g_autofree char *plain = json_to_text(copied), *python = json_to_python_text(copied);
+        g_autofree char *same = json_to_text(owned), *again = json_to_python_text(owned);
+        assert_string_equal(same, plain);
+        assert_string_equal(again, python);
+        const char *text = json_member_text(copied, "l");
+        const char *other = json_member_text(owned, "l");
+        assert_true(g_strcmp0(text, other) == 0);
+        assert_int_equal(json_is_truthy(copied), json_is_truthy(owned));
+    }
+}
+
+/* And refused with the same words and place. */
+static void test_large_string_is_refused_as_any_other(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "\"",
+        "\"no end to it",
+        "\"no end to it\\\"",
+        "{\"l\": \"an unknown \\x escape\"}",
+        "{\"l\": \"a short \\u00e\"}",
+        "{\"l\": \"an end in an escape \\\"}",
+        "{\"l\": \"nothing after it\"",
+        "{\"l\": \"another after it\" 1}",
+        "{\"l\": \"a comma too many\",}",
+        "{\"l\": \"the wrong bracket\"]",
+        "[\"a mistake later\", tru]",
+        "[tru, \"a mistake earlier\"]",
+        "[1e999, \"a number of no size\"]",
+        "\"two values of a text\" \"b\"",
+        "'\"single quotes\"'",
+        "{\"l\": \"no UTF-8: \xff\"}",
+        "{\"l\": \"an overlong form: \xc0\xaf\"}",
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"33 levels of them, and this is still "
+        "longer\"]]]]]]]]]]]]"
+        "]]]]]]]]]]]]]]]]]]]]]",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL, same = NULL;
+        assert_null(json_parse(bytes_of_text(texts[i]), &error));
+        assert_null(parse_owned(bytes_of_text(texts[i]), 1, &same));
+        assert_string_equal(same->message, error->message);
+    }
+    /* A NUL is no part of a text, wherever it stands. */
+    assert_null(parse_owned(bytes_of("[\"12345\0\"]", 10), 1, NULL));
+    assert_null(parse_owned(bytes_of("[\"123456\"]\0", 11), 1, NULL));
+    assert_null(parse_owned(bytes_of("\0[\"123456\"]", 11), 1, NULL));
+    /* The bound holds, too. */
+    uint8_t *text = (uint8_t *)g_strdup("[\"12345678\",1,2]");
+    assert_null(json_parse_owned(text, strlen((char *)text), 3, 1, NULL));
+}
+
+static bool within(const void *pointer, const uint8_t *memory, size_t size)
+{
+    return (const uint8_t *)pointer >= memory && (const uint8_t *)pointer < memory + size;
+}
+
+/* It is not copied, and lives as long as it is wanted. */
+static void test_large_string_keeps_its_memory(void **state)
+{
+    static const char text[] = "{\"l\": \"line\\nline\\nline\\nline\\n\", \"s\": \"short\"}";
+    size_t size = sizeof text - 1;
+    uint8_t *memory = g_memdup2(text, size);
+    Json *object = json_parse_owned(memory, size, G_MAXSIZE, 16, NULL);
+    assert_true(within(json_member_text(object, "l"), memory, size));
+    assert_false(within(json_member_text(object, "s"), memory, size));
+    g_autoptr(GBytes) lines = json_string_bytes(json_member(object, "l"));
+    g_autoptr(GBytes) word = json_string_bytes(json_member(object, "s"));
+    assert_null(json_string_bytes(object));
+    assert_null(json_string_bytes(NULL));
+    json_unref(object);
+    assert_true(bytes_equal(bytes_of_gbytes(lines), bytes_of_text("line\nline\nline\nline\n")));
+    assert_ptr_equal(g_bytes_get_data(lines, NULL), memory + 7);
+    assert_true(bytes_equal(bytes_of_gbytes(word), bytes_of_text("short")));
+    /* A string that is smaller, or not most of its text, is copied: it would keep more than it is
+     * worth. */
+    g_autoptr(Json) smaller = parse_owned(bytes_of_text(text), 25, NULL);
+    assert_string_equal(json_member_text(smaller, "l"), "line\nline\nline\nline\n");
+    g_autoptr(Json) equals = parse_owned(bytes_of_text("[\"12345678\",\"12345678\"]"), 1, NULL);
+    assert_null(json_object_get_userdata(json_member(smaller, "l")));
+    assert_null(json_object_get_userdata(json_object_array_get_idx(equals, 0)));
+}
+
+static void test_large_string_is_wiped(void **state)
+{
+    g_autoptr(Json) object = parse_owned(bytes_of_text("{\"l\": \"a long secret\"}"), 1, NULL);
+    const char *text = json_member_text(object, "l");
+    assert_string_equal(text, "a long secret");
+    json_wipe_member(object, "l");
+    assert_true(bytes_are_zero(bytes_of(text, strlen("a long secret"))));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_depth),         cmocka_unit_test(test_members),
-        cmocka_unit_test(test_printed_forms), cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_printed_forms),
+        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_large_string_is_read_as_any_other),
+        cmocka_unit_test(test_large_string_is_refused_as_any_other),
+        cmocka_unit_test(test_large_string_keeps_its_memory),
+        cmocka_unit_test(test_large_string_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
