@@ -16,6 +16,8 @@
 #define NOT_ENROLLED_LIMIT 3
 /* Rounds of 403 before the agent gives up (decision D93). */
 #define FORBIDDEN_LIMIT 10
+/* A TPM may take that long for its keys, at the first start above all. */
+#define OPENING_SECONDS 300
 /* Intervals that a lost TPM may stay away (contract C115b). */
 #define TPM_LOST_INTERVALS 10
 
@@ -27,6 +29,7 @@ void agent_open_logs(Agent *agent)
 
 bool agent_open(Agent *agent, GError **error)
 {
+    sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%d000000\nSTATUS=Opening the TPM", OPENING_SECONDS);
     if (!attester_open(&agent->attester, agent->settings, error))
         return false;
     agent->id = agent_id_determine(agent->settings, agent->attester.ek, error);
@@ -276,6 +279,7 @@ int agent_run(Agent *agent)
     sd_notifyf(0, "READY=1\nSTATUS=%s; agent %s, verifier %s", state_name(state), agent->id,
                agent->settings->verifier.origin);
     while (state != STATE_FAILED) {
+        waiter_show_life(agent->waiter);
         Event event = work(agent, state);
         note_tpm_error(agent);
         Transition next = state_next(state, event);

@@ -14,6 +14,11 @@ G_DEFINE_QUARK(keylime - peer - error, peer_error)
 /* A verifier restart of seconds must not end in a missed deadline (README 3, row 28). */
 #define QUICK_RETRY_MAX_MS 10000
 
+static void show_life(gpointer waiter)
+{
+    waiter_show_life(waiter);
+}
+
 bool peer_open(Peer *peer, GError **error)
 {
     HttpClientSettings settings = {
@@ -24,6 +29,8 @@ bool peer_open(Peer *peer, GError **error)
         .max_answer = 1024 * 1024,
         .max_values = 16384, /* ten times what the longest answer of a server holds */
         .wake_fd = waiter_fd(peer->waiter),
+        .turned = show_life,
+        .turned_context = peer->waiter,
     };
     g_autoptr(GError) reason = NULL;
     peer->client = http_client_new(&settings, &reason);

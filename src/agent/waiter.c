@@ -5,12 +5,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of the watchdog's limit, how much may pass between two messages while there is work. */
+#define LIFE_SIGNS_A_LIMIT 4
 
 struct Waiter {
     int fd;
     bool stop, reload;
+    uint64_t watchdog_us; /* 0 = there is no watchdog */
+    gint64 shown_at;      /* monotonic, when it was told last */
 };
 
 Waiter *waiter_new(GError **error)
@@ -31,6 +37,8 @@ Waiter *waiter_new(GError **error)
     }
     Waiter *waiter = g_new0(Waiter, 1);
     waiter->fd = fd;
+    if (sd_watchdog_enabled(0, &waiter->watchdog_us) <= 0)
+        waiter->watchdog_us = 0;
     return waiter;
 }
 
@@ -64,9 +72,28 @@ bool waiter_is_quiet(Waiter *waiter)
     return !waiter->stop && !waiter->reload;
 }
 
-bool waiter_sleep(Waiter *waiter, gint64 milliseconds)
+/* --- the watchdog: one limit for the work, that much more while the agent only waits ---------- */
+
+static void tell_watchdog(Waiter *waiter, gint64 pause_ms)
 {
-    gint64 deadline = g_get_monotonic_time() + milliseconds * 1000;
+    if (waiter->watchdog_us == 0)
+        return;
+    waiter->shown_at = g_get_monotonic_time();
+    sd_notifyf(0, "WATCHDOG_USEC=%" G_GUINT64_FORMAT "\nWATCHDOG=1",
+               waiter->watchdog_us + (guint64)pause_ms * 1000);
+}
+
+void waiter_show_life(Waiter *waiter)
+{
+    gint64 since = g_get_monotonic_time() - waiter->shown_at;
+    if ((guint64)since * LIFE_SIGNS_A_LIMIT >= waiter->watchdog_us)
+        tell_watchdog(waiter, 0);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+static bool sleep_until(Waiter *waiter, gint64 deadline)
+{
     while (waiter_is_quiet(waiter)) {
         gint64 left = deadline - g_get_monotonic_time();
         if (left <= 0)
@@ -76,6 +103,14 @@ bool waiter_sleep(Waiter *waiter, gint64 milliseconds)
         (void)ppoll(&poll_fd, 1, &timeout, NULL);
     }
     return false;
+}
+
+bool waiter_sleep(Waiter *waiter, gint64 milliseconds)
+{
+    tell_watchdog(waiter, milliseconds);
+    bool whole = sleep_until(waiter, g_get_monotonic_time() + milliseconds * 1000);
+    tell_watchdog(waiter, 0);
+    return whole;
 }
 
 bool waiter_stop_requested(const Waiter *waiter)

@@ -26,6 +26,8 @@ struct HttpClient {
     unsigned timeout_ms;
     size_t max_answer, max_values;
     int wake_fd;
+    void (*turned)(gpointer context);
+    gpointer turned_context;
     ClientTrust *trust; /* NULL without verify_peer */
     OfferedCertificate offered;
     CURLM *multi;
@@ -64,6 +66,8 @@ HttpClient *http_client_new(const HttpClientSettings *settings, GError **error)
     client->max_answer = settings->max_answer ? settings->max_answer : MAX_ANSWER_DEFAULT;
     client->max_values = settings->max_values ? settings->max_values : G_MAXSIZE;
     client->wake_fd = settings->wake_fd;
+    client->turned = settings->turned;
+    client->turned_context = settings->turned_context;
     client->addresses = g_string_new(NULL);
     client->multi = curl_multi_init();
     client->easy = curl_easy_init();
@@ -277,6 +281,8 @@ static TransferEnd transfer(HttpClient *client, CURLcode *code)
         }
         if (is_done(client, code))
             return TRANSFER_DONE;
+        if (client->turned)
+            client->turned(client->turned_context);
         if (is_silent(client)) {
             *code = CURLE_OPERATION_TIMEDOUT;
             return TRANSFER_DONE;

@@ -19,6 +19,9 @@ typedef struct {
                             as upstream's verifier repeats evidence; 0 = 16 MiB */
     size_t max_values; /* of an answer's JSON, which takes far more memory than its text; 0 = any */
     int wake_fd;       /* readable = give up at once with CANCELLED; -1 = none */
+    /* Called at least once a second while a request is under way; NULL = nobody wants to know. */
+    void (*turned)(gpointer context);
+    gpointer turned_context;
 } HttpClientSettings;
 
 #define HTTP_CLIENT_ERROR (http_client_error_quark())

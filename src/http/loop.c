@@ -38,6 +38,7 @@ struct Loop {
     int wake; /* eventfd */
     struct event *woken;
     gint stopping;     /* atomic */
+    gint asked;        /* atomic: by loop_turns(), until the thread answers */
     GMutex lock;       /* for `answers` */
     Exchange *answers; /* newest first */
 };
@@ -271,9 +272,18 @@ static void on_woken(evutil_socket_t fd, short what, void *data)
     guint64 count;
     ssize_t got = read(fd, &count, sizeof count);
     (void)got;
+    g_atomic_int_set(&loop->asked, 0);
     deliver_answers(loop);
     if (g_atomic_int_get(&loop->stopping) && !loop->host.stopping)
         begin_stop(loop);
+}
+
+bool loop_turns(Loop *loop)
+{
+    bool answered = g_atomic_int_get(&loop->asked) == 0;
+    g_atomic_int_set(&loop->asked, 1);
+    wake(loop);
+    return answered;
 }
 
 void loop_stop(Loop *loop)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One I/O thread: accepts, moves bytes, hands requests to the workers and answers back to their
- * connections. Everything of it but loop_hand_back() and loop_stop() happens on its own thread.
+ * connections. Everything of it but loop_hand_back(), loop_turns() and loop_stop() happens on its
+ * own thread.
  */
 #pragma once
 
@@ -27,6 +28,9 @@ Loop *loop_new(const LoopSettings *settings, GError **error);
 bool loop_start(Loop *loop, GError **error);
 /* From any thread: the exchange's response is complete. Takes it over. */
 void loop_hand_back(Exchange *exchange);
+/* From one thread other than its own: whether it has come round since the last call (the first call
+ * says yes). It is woken, to show it by the next call. */
+bool loop_turns(Loop *loop);
 /* From any thread: stop accepting, let requests in progress end, then end the thread. */
 void loop_stop(Loop *loop);
 void loop_join(Loop *loop);

@@ -201,6 +201,14 @@ void http_server_replace_tls(HttpServer *server, SSL_CTX *tls)
     }
 }
 
+bool http_server_turns(HttpServer *server)
+{
+    bool all = true;
+    for (guint i = 0; i < server->loops->len; i++)
+        all = loop_turns(g_ptr_array_index(server->loops, i)) && all;
+    return all;
+}
+
 void http_server_stop(HttpServer *server)
 {
     for (guint i = 0; i < server->loops->len; i++)

@@ -59,6 +59,9 @@ bool http_server_listen(HttpServer *server, const char *address, unsigned port, 
 bool http_server_start(HttpServer *server, GError **error);
 /* New connections use `tls` from now on (SIGHUP). Takes a reference. */
 void http_server_replace_tls(HttpServer *server, SSL_CTX *tls);
+/* For a watchdog, from one thread: false when an I/O thread has not come round since the last call.
+ */
+bool http_server_turns(HttpServer *server);
 /* Stops listening, lets requests in progress end within drain_seconds, joins all threads. */
 void http_server_stop(HttpServer *server);
 void http_server_free(HttpServer *server);

@@ -170,6 +170,15 @@ static void reload(gpointer context)
     reload_certificates(life);
 }
 
+static bool alive(gpointer context)
+{
+    const Life *life = context;
+    if (http_server_turns(life->server))
+        return true;
+    log_error("An I/O thread hangs: the service manager is not told that the server lives");
+    return false;
+}
+
 /* Backwards; parts that never started are NULL. */
 static void stop(Life *life)
 {
@@ -198,6 +207,7 @@ int service_main(const Service *service, int argc, char **argv)
         DaemonHooks hooks = {.reload = reload,
                              .tend = reload_certificates,
                              .tend_seconds = CERTIFICATES_SECONDS,
+                             .alive = alive,
                              .context = &life};
         daemon_ready(service->status);
         status = daemon_run(&hooks) < 0 ? 1 : 0;

@@ -10,11 +10,9 @@
 
 #include <cmocka.h>
 
+#include "../notify_socket.h"
+
 #include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 static unsigned reloads;
 
@@ -74,43 +72,17 @@ static bool alive_until_second_ping(gpointer context)
     return true;
 }
 
-/* Everything that the socket has received, one message a line. */
-static char *received_messages(int fd)
-{
-    GString *all = g_string_new(NULL);
-    char message[256];
-    ssize_t size;
-    while ((size = recv(fd, message, sizeof message, MSG_DONTWAIT)) > 0) {
-        g_string_append_len(all, message, size);
-        g_string_append_c(all, '\n');
-    }
-    return g_string_free(all, FALSE);
-}
-
 static void test_service_manager_is_told(void **state)
 {
-    g_autofree char *directory = g_dir_make_tmp("daemon-XXXXXX", NULL);
-    g_autofree char *path = g_build_filename(directory, "notify", NULL);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-
-    g_setenv("NOTIFY_SOCKET", path, TRUE);
-    g_setenv("WATCHDOG_USEC", "20000", TRUE);
+    NotifySocket manager = notify_socket_open("20000");
     pings_allowed = 2;
     daemon_ready("serving");
     DaemonHooks hooks = {.alive = alive_until_second_ping};
     assert_int_equal(daemon_run(&hooks), SIGTERM);
-    g_unsetenv("NOTIFY_SOCKET");
-    g_unsetenv("WATCHDOG_USEC");
 
-    g_autofree char *messages = received_messages(fd);
+    g_autofree char *messages = notify_socket_read(&manager);
     assert_string_equal(messages, "READY=1\nSTATUS=serving\nWATCHDOG=1\nWATCHDOG=1\nSTOPPING=1\n");
-    close(fd);
-    unlink(path);
-    rmdir(directory);
+    notify_socket_close(&manager);
 }
 
 int main(void)

@@ -558,6 +558,40 @@ static void a_peer_that_distrusts_us_is_logged_once(void **state)
         count(text, "WARNING - peer 127.0.0.1 rejected our certificate (unknown ca)\n"), 1);
 }
 
+static GMutex hang;
+
+static void wait_for_the_test(const SSL *ssl, int where, int value)
+{
+    g_mutex_lock(&hang);
+    g_mutex_unlock(&hang);
+}
+
+static bool turns_within(HttpServer *server, bool expected)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        g_usleep(10 * 1000);
+        if (http_server_turns(server) == expected)
+            return true;
+    }
+    return false;
+}
+
+static void a_hanging_thread_is_noticed(void **state)
+{
+    World *world = *state;
+    assert_true(http_server_turns(world->server));
+    assert_true(turns_within(world->server, true));
+    SSL_CTX_set_info_callback(world->tls, wait_for_the_test);
+    g_mutex_lock(&hang);
+    Raw raw = raw_connect(world->port, false);
+    raw_text(&raw, "\x16"); /* the handshake begins, and waits */
+    assert_true(turns_within(world->server, false));
+    assert_false(http_server_turns(world->server));
+    g_mutex_unlock(&hang);
+    assert_true(turns_within(world->server, true));
+    raw_close(&raw);
+}
+
 static void one_port_is_for_one_server(void **state)
 {
     World *world = *state;
@@ -601,6 +635,7 @@ int main(void)
         WORLD_TEST(new_certificates_serve_new_connections),
         WORLD_TEST(a_resumed_session_keeps_its_identity),
         WORLD_TEST(a_peer_that_distrusts_us_is_logged_once),
+        WORLD_TEST(a_hanging_thread_is_noticed),
         WORLD_TEST(one_port_is_for_one_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
