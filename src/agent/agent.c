@@ -21,8 +21,9 @@
 /* Intervals that a lost TPM may stay away (contract C115b). */
 #define TPM_LOST_INTERVALS 10
 
-void agent_open_logs(Agent *agent)
+void agent_open_files(Agent *agent)
 {
+    agent->machine_uuid = agent_id_machine_uuid(agent->settings);
     agent->ima_log = measurement_list_open(agent->settings->ima_log_path);
     firmware_log_read(agent->settings->uefi_log_path, &agent->uefi_log);
 }
@@ -32,7 +33,7 @@ bool agent_open(Agent *agent, GError **error)
     sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%d000000\nSTATUS=Opening the TPM", OPENING_SECONDS);
     if (!attester_open(&agent->attester, agent->settings, error))
         return false;
-    agent->id = agent_id_determine(agent->settings, agent->attester.ek, error);
+    agent->id = agent_id_determine(agent->settings, agent->machine_uuid, agent->attester.ek, error);
     if (!agent->id || !attester_load_ak(&agent->attester, agent->settings, agent->id, error))
         return false;
     agent->attestation = (Attestation){
@@ -57,6 +58,7 @@ void agent_close(Agent *agent)
     firmware_log_clear(&agent->uefi_log);
     peer_close(&agent->verifier);
     peer_close(&agent->registrar);
+    g_clear_pointer(&agent->machine_uuid, g_free);
     g_clear_pointer(&agent->id, g_free);
     g_clear_error(&agent->failure);
 }

@@ -15,6 +15,7 @@ typedef struct {
     Peer verifier, registrar;
     MeasurementList *ima_log;
     FirmwareLog uefi_log;
+    char *machine_uuid; /* agent_id_machine_uuid() */
     Attester attester;
     char *id;
     Attestation attestation;
@@ -29,8 +30,8 @@ typedef struct {
     bool warned_of_interval;
 } Agent;
 
-/* Open the kernel's and the firmware's log: while the process may. */
-void agent_open_logs(Agent *agent);
+/* Open the kernel's and the firmware's log, and read the machine's UUID: while the process may. */
+void agent_open_files(Agent *agent);
 /* Open TPM and identity; `settings` and `waiter` are borrowed. peer_open() of both peers comes
  * before, while the process may read the CA files. */
 bool agent_open(Agent *agent, GError **error);

@@ -15,6 +15,7 @@
 
 #define GENERATED_NAME "agent_id" /* the id that `generate` made */
 #define LAST_NAME "agent_id.last" /* the id of the last start */
+#define MACHINE_UUID_PATH "/sys/class/dmi/id/product_uuid"
 
 static char *fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static char *fail(GError **error, const char *format, ...)
@@ -73,16 +74,26 @@ static char *environment_id(GError **error)
     return uuid ? uuid : fail(error, "environment: KEYLIME_AGENT_UUID = '%s' is no UUID", text);
 }
 
-static char *dmi_id(GError **error)
+static bool wants_machine_uuid(const AgentSettings *settings)
 {
-    static const char path[] = "/sys/class/dmi/id/product_uuid";
+    return !settings->identifier && strcmp(settings->uuid, "dmidecode") == 0;
+}
+
+char *agent_id_machine_uuid(const AgentSettings *settings)
+{
+    return wants_machine_uuid(settings) ? read_line(MACHINE_UUID_PATH, NULL) : NULL;
+}
+
+static char *dmi_id(const char *machine_uuid, GError **error)
+{
     g_autoptr(GError) reason = NULL;
-    g_autofree char *text = read_line(path, &reason);
+    g_autofree char *text =
+        machine_uuid ? g_strdup(machine_uuid) : read_line(MACHINE_UUID_PATH, &reason);
     if (!text)
         return fail(error, "dmidecode: %s",
                     reason ? reason->message : "this machine has no DMI table");
     char *uuid = uuid_normalise(g_strstrip(text));
-    return uuid ? uuid : fail(error, "dmidecode: %s holds no UUID", path);
+    return uuid ? uuid : fail(error, "dmidecode: %s holds no UUID", MACHINE_UUID_PATH);
 }
 
 static char *host_id(GError **error)
@@ -101,7 +112,8 @@ static char *host_id(GError **error)
     return fail(error, "hostname: '%s' cannot be an agent id", name);
 }
 
-static char *configured_id(const AgentSettings *settings, const TpmPublic *ek, GError **error)
+static char *configured_id(const AgentSettings *settings, const char *machine_uuid,
+                           const TpmPublic *ek, GError **error)
 {
     const char *uuid = settings->uuid;
     if (strcmp(uuid, "generate") == 0 || *uuid == '\0')
@@ -115,7 +127,7 @@ static char *configured_id(const AgentSettings *settings, const TpmPublic *ek, G
     if (strcmp(uuid, "environment") == 0)
         return environment_id(error);
     if (strcmp(uuid, "dmidecode") == 0)
-        return dmi_id(error);
+        return dmi_id(machine_uuid, error);
     if (strcmp(uuid, "hostname") == 0)
         return host_id(error);
     char *id = uuid_normalise(uuid);
@@ -139,10 +151,11 @@ static void note_change(const AgentSettings *settings, const char *id)
         log_warning("%s", error->message);
 }
 
-char *agent_id_determine(const AgentSettings *settings, const TpmPublic *ek, GError **error)
+char *agent_id_determine(const AgentSettings *settings, const char *machine_uuid,
+                         const TpmPublic *ek, GError **error)
 {
-    char *id =
-        settings->identifier ? g_strdup(settings->identifier) : configured_id(settings, ek, error);
+    char *id = settings->identifier ? g_strdup(settings->identifier)
+                                    : configured_id(settings, machine_uuid, ek, error);
     if (!id)
         return NULL;
     if (strcmp(id, SHARED_DEFAULT_UUID) == 0)

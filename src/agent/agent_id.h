@@ -7,8 +7,14 @@
 #include "agent/settings.h"
 #include "tpm/public.h"
 
+/* The UUID of the machine's firmware where `uuid = dmidecode` asks for it, which only root may
+ * read; newly allocated, NULL where it does not or cannot be read. */
+char *agent_id_machine_uuid(const AgentSettings *settings);
+
 /*
- * The id of `settings` (--agent-identifier wins), newly allocated. Logs how it came about, and a
+ * The id of `settings` (--agent-identifier wins), newly allocated; `machine_uuid` is what the
+ * function above gave. Logs how it came about, and a
  * change since the last start (C44d). NULL and an error that says what to do.
  */
-char *agent_id_determine(const AgentSettings *settings, const TpmPublic *ek, GError **error);
+char *agent_id_determine(const AgentSettings *settings, const char *machine_uuid,
+                         const TpmPublic *ek, GError **error);

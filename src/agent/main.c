@@ -63,7 +63,7 @@ static int run(const AgentSettings *settings, GError **error)
                    .verifier = verifier_of(settings, waiter),
                    .registrar = registrar_of(settings, waiter)};
     log_info("Verifier: %s, registrar: %s", settings->verifier.origin, settings->registrar.origin);
-    agent_open_logs(&agent);
+    agent_open_files(&agent);
     int status = 1;
     if (peer_open(&agent.verifier, error) && peer_open(&agent.registrar, error) &&
         privileges_drop(settings->run_as, error) && check_writable(settings->keylime_dir, error) &&

@@ -211,7 +211,9 @@ static const Option options[] = {
     {TEXT("agent_data_path", "default",
           "Where the attestation key is kept. default = agent_data.json.")},
     {TEXT("run_as", NULL,
-          "user:group to become after start as root. Default for root: keylime:tss."),
+          "user:group to become after start as root. Default for root: keylime:tss. Of the "
+          "service, User= "
+          "and Group= of the unit decide."),
      .check = check_run_as},
 
     /* TPM. */

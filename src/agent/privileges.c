@@ -7,11 +7,13 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define DEFAULT_RUN_AS "keylime:tss"
@@ -68,13 +70,57 @@ static void warn_root(void)
         "CRITICAL SECURITY WARNING: set run_as = \"keylime:tss\" in /etc/keylime/agent.conf.");
 }
 
-bool privileges_drop(const char *run_as, GError **error)
+/* --- started as another user than root -------------------------------------------------------- */
+
+static bool is_present_user(const char *run_as)
 {
-    if (geteuid() != 0) {
-        if (run_as && *run_as)
-            log_warning("run_as = '%s' has no effect: the agent was not started as root", run_as);
+    const char *colon = strchr(run_as, ':');
+    g_autofree char *user_name = g_strndup(run_as, (gsize)(colon - run_as));
+    const struct passwd *user = getpwnam(user_name);
+    const struct group *group = getgrnam(colon + 1);
+    return user && user->pw_uid == geteuid() && group && group->gr_gid == getegid();
+}
+
+static bool has_capabilities(const struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3])
+{
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        if (held[i].permitted != 0 || held[i].inheritable != 0)
+            return true;
+    return false;
+}
+
+/* The ambient ones go with the permitted. */
+static bool give_up_capabilities(GError **error)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {0};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &header, held) == 0 && !has_capabilities(held))
+        return true;
+    if (syscall(SYS_capset, &header, none) == 0) {
+        log_info("Gave up the capabilities that opened logs and certificates");
         return true;
     }
+    g_set_error(error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED,
+                "capabilities could not be given up: %s; start the agent without any",
+                g_strerror(errno));
+    return false;
+}
+
+static bool stay(const char *run_as, GError **error)
+{
+    if (run_as && *run_as && !is_present_user(run_as))
+        log_warning(
+            "run_as = '%s' has no effect: the agent was not started as root (of the service,"
+            " User= and Group= in a drop-in decide)",
+            run_as);
+    return give_up_capabilities(error);
+}
+
+bool privileges_drop(const char *run_as, GError **error)
+{
+    if (geteuid() != 0)
+        return stay(run_as, error);
     if (!run_as)
         run_as = DEFAULT_RUN_AS;
     if (*run_as == '\0') {

@@ -218,6 +218,27 @@ def test_privileges_are_dropped(stage, request):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give it up")
+@pytest.mark.parametrize("run_as", ("nobody:nogroup", "root:root"))
+def test_capabilities_are_given_up(stage, request, run_as):
+    """U18: as the service starts it, never root: what reads the CA file does not outlive the start. run_as
+    is wondered at where it names another user."""
+    os.chmod(stage.authority.certificate_path, 0o600)
+    directory = tempfile.mkdtemp(prefix="keylime-capability-")
+    request.addfinalizer(lambda: shutil.rmtree(directory))
+    shutil.chown(directory, "nobody", "nogroup")
+    agent = stage.agent(
+        env={"KEYLIME_DIR": directory, "KEYLIME_AGENT_RUN_AS": run_as},
+        wrapper=("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                 "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"))
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    status = dict(
+        line.split(":", 1) for line in open(f"/proc/{agent.pid}/status").read().splitlines())
+    for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+        assert int(status[kind], 16) == 0, kind
+    assert ("run_as = 'root:root' has no effect" in agent.output()) == (run_as == "root:root")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give it up")
 def test_run_as_of_nobody_there(stage):
     agent = stage.agent(env={"KEYLIME_AGENT_RUN_AS": "no-such-user:nogroup"})
     agent.wait_for_line(r"run_as = 'no-such-user:nogroup': there is no such user")

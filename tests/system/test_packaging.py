@@ -152,12 +152,30 @@ def test_unit_says_what_upstreams_says(installed, name):
         assert "network.target" in unit["Unit"]["After"]
         assert unit["Install"]["WantedBy"] == "default.target"
     else:
-        assert "User" not in service  # the program gives up root itself
+        # Not root, which then becomes keylime:tss, but that from the beginning.
+        assert (service["User"], service["Group"]) == ("keylime", "tss")
         assert unit["Unit"]["Conflicts"] == "keylime_agent.service"
         for directive in ("After", "Wants"):
             assert "network-online.target tpm2-abrmd.service" == unit["Unit"][directive]
         assert service["Environment"] == "RUST_LOG=keylime_push_model_agent=info,keylime=info"
         assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_sandbox_is_rated(installed, name):
+    """U18: 2.0 or better of 10, by systemd's own measure."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    unit = installed[1] / "lib/systemd/system" / f"{name}.service"
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+def test_both_spellings_of_the_agents_unit(installed):
+    alias = installed[1] / "lib/systemd/system/keylime-push-model-agent.service"
+    assert os.readlink(alias) == "keylime_push_model_agent.service"
 
 
 def test_registrar_starts_after_the_verifier(installed):

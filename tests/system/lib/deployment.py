@@ -60,11 +60,11 @@ class Deployment:
     def registrar_plain_url(self):
         return f"http://127.0.0.1:{self.registrar_port}"
 
-    def start(self, name, *arguments, env=None, log=None):
-        """Start a program without waiting for it."""
+    def start(self, name, *arguments, env=None, log=None, wrapper=()):
+        """Start a program without waiting for it; `wrapper` is a command that starts it in its place."""
         log_path = self.directory / f"{log or name}.log"
         program = Program(
-            name, [BINARIES[name], *arguments], {**self.env, **(env or {})}, log_path
+            name, [*wrapper, BINARIES[name], *arguments], {**self.env, **(env or {})}, log_path
         )
         self.programs.append(program)
         return program
@@ -120,10 +120,10 @@ class Deployment:
             env["TCTI"] = tcti
         return env
 
-    def start_agent(self, agent_id, *arguments, tcti=None, env=None, log=None):
+    def start_agent(self, agent_id, *arguments, tcti=None, env=None, log=None, wrapper=()):
         return self.start(
-            "agent", *arguments, env={**self.agent_env(agent_id, tcti), **(env or {})}, log=log
-        )
+            "agent", *arguments, env={**self.agent_env(agent_id, tcti), **(env or {})}, log=log,
+            wrapper=wrapper)
 
     def tenant(self, *arguments, env=None, check=None):
         """Run keylime_tenant to its end; `check` asserts its exit status."""

@@ -17,7 +17,7 @@ class Stage:
         self.verifier = FakeVerifier(self.authority)
         self.agents = 0
 
-    def agent(self, *flags, env=None):
+    def agent(self, *flags, env=None, wrapper=()):
         self.agents += 1
         base = {
             "KEYLIME_AGENT_VERIFIER_URL": self.verifier.url,
@@ -25,8 +25,8 @@ class Stage:
             "KEYLIME_AGENT_REGISTRAR_PORT": str(self.registrar.port),
         }
         return self.deployment.start_agent(
-            AGENT, "--avoid-tpm", *flags, env={**base, **(env or {})}, log=f"agent-{self.agents}"
-        )
+            AGENT, "--avoid-tpm", *flags, env={**base, **(env or {})}, log=f"agent-{self.agents}",
+            wrapper=wrapper)
 
     def stop(self):
         for server in (self.registrar, self.verifier):
