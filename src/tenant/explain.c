@@ -100,7 +100,7 @@ static char *fact_text(Json *value)
 {
     if (!json_object_is_type(value, json_type_array))
         return g_strdup(json_object_get_string(value));
-    GString *text = g_string_new(NULL);
+    GString *text = g_string_new(json_object_array_length(value) > 0 ? NULL : "nothing");
     for (size_t i = 0; i < json_object_array_length(value); i++)
         g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
                                json_object_get_string(json_object_array_get_idx(value, i)));
@@ -125,6 +125,12 @@ static const char *remedy_of(const char *event)
     return NULL;
 }
 
+/* A file's digest is shown with its algorithm already. */
+static bool is_news(Json *context, const char *member)
+{
+    return !g_str_equal(member, "got") || !json_member(context, "digest");
+}
+
 static void explain_failure(Json *failure)
 {
     Json *context = json_member(failure, "context");
@@ -134,8 +140,11 @@ static void explain_failure(Json *failure)
     for (unsigned i = 0; i < G_N_ELEMENTS(facts); i++) {
         Json *value = json_member(context, facts[i].member);
         g_autofree char *text = value ? fact_text(value) : NULL;
-        if (text && *text)
-            log_info("    %s: %s", facts[i].words, text);
+        /* What is expected is one value, or the digests that a policy has for a name. */
+        const char *words =
+            json_object_is_type(value, json_type_array) ? "the policy has" : facts[i].words;
+        if (text && *text && is_news(context, facts[i].member))
+            log_info("    %s: %s", words, text);
     }
     const char *remedy = event ? remedy_of(event) : NULL;
     if (remedy)

@@ -134,7 +134,8 @@ def test_a_failure_is_explained(servers, machine, tmp_path):
     assert verdict(servers, machine)["evaluation"] == "fail"
     done = servers.tenant("-c", "cvstatus", "-u", machine.id, check=0)
     for words in ("path: /tmp/unknown", "entry of the IMA list: 3", "entry of the IMA list: 4",
-                  "path: /bin/sh", seen, hashlib.sha256(b"/bin/sh").hexdigest(), "rule that failed: digests",
+                  "path: /bin/sh", f"digest seen: sha256:{seen}", "the policy has: nothing",
+                  f"the policy has: {hashlib.sha256(b'/bin/sh').hexdigest()}", "rule that failed: digests",
                   "add it to the runtime policy"):
         assert words in done.stdout, (words, done.stdout)
     # The policy is mended; the agent starts anew.
