@@ -23,7 +23,7 @@ G_DEFINE_QUARK(http - client - error - quark, http_client_error)
 struct HttpClient {
     char *client_certificate, *client_key, *client_key_password;
     bool verify_peer, verify_host;
-    unsigned timeout_ms;
+    unsigned timeout_ms, total_timeout_ms;
     size_t max_answer, max_values;
     int wake_fd;
     void (*turned)(gpointer context);
@@ -63,6 +63,7 @@ HttpClient *http_client_new(const HttpClientSettings *settings, GError **error)
     client->verify_peer = settings->verify_peer;
     client->verify_host = settings->verify_peer && settings->verify_host;
     client->timeout_ms = settings->timeout_ms;
+    client->total_timeout_ms = settings->total_timeout_ms;
     client->max_answer = settings->max_answer ? settings->max_answer : MAX_ANSWER_DEFAULT;
     client->max_values = settings->max_values ? settings->max_values : G_MAXSIZE;
     client->wake_fd = settings->wake_fd;
@@ -182,6 +183,7 @@ static void set_transport(HttpClient *client)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_SECONDS);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)client->total_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
@@ -335,6 +337,13 @@ static bool split_url(const char *url, char **host, char **name, GError **error)
     curl_free(scheme);
     curl_url_cleanup(parsed);
     return fine;
+}
+
+char *http_url_host(const char *url)
+{
+    g_autofree char *name = NULL;
+    char *host = NULL;
+    return split_url(url, &host, &name, NULL) ? host : NULL;
 }
 
 static GError *failure_of(HttpClient *client, CURLcode code, const char *host, const char *name)

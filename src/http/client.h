@@ -14,9 +14,10 @@ typedef struct {
     const char *const *more_ca_files; /* further bundles, NULL-terminated; NULL = none */
     const char *client_certificate, *client_key, *client_key_password; /* NULL = none */
     bool verify_peer, verify_host;
-    unsigned timeout_ms; /* connecting, and silence; not the upload itself (D56) */
-    size_t max_answer;   /* bytes of an answer's body, and twice what was sent: it may be repeated,
-                            as upstream's verifier repeats evidence; 0 = 16 MiB */
+    unsigned timeout_ms;       /* connecting, and silence; not the upload itself (D56) */
+    unsigned total_timeout_ms; /* the whole request; 0 = as long as there is no silence */
+    size_t max_answer; /* bytes of an answer's body, and twice what was sent: it may be repeated,
+                          as upstream's verifier repeats evidence; 0 = 16 MiB */
     size_t max_values; /* of an answer's JSON, which takes far more memory than its text; 0 = any */
     int wake_fd;       /* readable = give up at once with CANCELLED; -1 = none */
     /* Called at least once a second while a request is under way; NULL = nobody wants to know. */
@@ -75,6 +76,9 @@ const char *http_client_system_ca_file(void);
 gint64 http_client_certificate_expires(const HttpClient *client);
 /* What was wrong with it: X509_V_..., X509_V_OK = nothing, or no more than the host's name. */
 int http_client_certificate_fault(const HttpClient *client);
+
+/* "receiver.example:443" of a http(s) URL, newly allocated; NULL: it is none. */
+char *http_url_host(const char *url);
 
 /* One path segment, percent-encoded; newly allocated. */
 char *http_encode_segment(const char *segment);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/agent_record.h"
 
+#include "base/secret.h"
+
 #include <string.h>
 
 /* One list for every SELECT, so that record_of_row() can count on its order. The texts of policies
@@ -47,6 +49,7 @@ void agent_record_free(AgentRecord *record)
     g_free(record->ima_keys);
     g_free(record->mtls_cert);
     g_free(record->supported_version);
+    secret_free_text(record->revocation_key);
     g_free(record->last_event_id);
     policy_use_clear(&record->runtime);
     policy_use_clear(&record->boot);
@@ -186,13 +189,13 @@ bool agent_record_insert(Connection *connection, const AgentRecord *record, GErr
                    "INSERT INTO enrolments (agent_id, verifier_ip, verifier_port, ak_tpm,"
                    " tpm_policy, meta_data, accept_tpm_hash_algs, accept_tpm_encryption_algs,"
                    " accept_tpm_signing_algs, ima_sign_verification_keys, mtls_cert,"
-                   " supported_version, runtime_policy, mb_policy)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-                   "ttibtttttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
+                   " supported_version, runtime_policy, mb_policy, revocation_key)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                   "ttibttttttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
                    &ak_tpm, record->tpm_policy, record->meta_data, record->accept_hashes,
                    record->accept_encryption, record->accept_signing, record->ima_keys,
                    record->mtls_cert, record->supported_version, record->runtime.name,
-                   record->boot.name);
+                   record->boot.name, record->revocation_key);
 }
 
 bool agent_record_replace(Connection *connection, const AgentRecord *record, bool *found,
@@ -210,12 +213,13 @@ bool agent_record_replace(Connection *connection, const AgentRecord *record, boo
                 " tpm_policy = $5, meta_data = $6, accept_tpm_hash_algs = $7,"
                 " accept_tpm_encryption_algs = $8, accept_tpm_signing_algs = $9,"
                 " ima_sign_verification_keys = $10, mtls_cert = $11, supported_version = $12,"
-                " runtime_policy = $13, mb_policy = $14 WHERE agent_id = $1",
-                "ttibtttttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
+                " runtime_policy = $13, mb_policy = $14,"
+                " revocation_key = COALESCE($15, revocation_key) WHERE agent_id = $1",
+                "ttibttttttttttt", record->agent_id, record->verifier_ip, record->verifier_port,
                 &ak_tpm, record->tpm_policy, record->meta_data, record->accept_hashes,
                 record->accept_encryption, record->accept_signing, record->ima_keys,
                 record->mtls_cert, record->supported_version, record->runtime.name,
-                record->boot.name);
+                record->boot.name, record->revocation_key);
     *found = changed > 0;
     return done;
 }

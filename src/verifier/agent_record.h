@@ -26,6 +26,7 @@ typedef struct {
     char *tpm_policy, *meta_data;
     char *accept_hashes, *accept_encryption, *accept_signing; /* JSON arrays */
     char *ima_keys, *mtls_cert, *supported_version;
+    char *revocation_key; /* PEM, a secret; never loaded: "" = none, NULL = as it is stored */
     Timestamp created_at;
     gint64 operational_state;
     bool accept_attestations;

@@ -2,6 +2,7 @@
 #define LOG_NAME "keylime.verifier"
 #include "base/log.h"
 #include "verifier/appraisal_log_effects.h"
+#include "verifier/appraisal_notice.h"
 #include "verifier/history.h"
 
 /* From then on an appraisal counts as long: the agent could not send evidence meanwhile, so its
@@ -44,30 +45,50 @@ static const char *first_event(const Verdict *verdict)
 }
 
 /* The worst failure, if severities were told, else the first. */
-static const char *worst_event(const AppraisalResult *result)
+const char *appraisal_worst_event(const AppraisalResult *result)
 {
     return result->severity.level >= 0 ? result->severity.event_id : first_event(result->verdict);
 }
 
+/* The row that an UPDATE with RETURNING gave, if any: two numbers. */
+static bool returned(Rows *rows, guint64 *changed, gint64 numbers[2], GError **error)
+{
+    GError *failure = NULL;
+    *changed = rows && rows_next(rows, &failure) ? 1 : 0;
+    for (unsigned i = 0; *changed && i < 2; i++)
+        numbers[i] = rows_int(rows, i);
+    if (failure)
+        g_propagate_error(error, failure);
+    return rows && !failure;
+}
+
 static bool mark_passed(Connection *connection, const VerifierSettings *settings, Timestamp now,
-                        const AppraisalResult *result, guint64 *changed, GError **error)
+                        AppraisalResult *result, guint64 *changed, GError **error)
 {
     const AppraisalJob *job = result->job;
     Bytes ak_name = bytes_of_gbytes(job->agent->ak_name);
     StateColumns state;
     state_columns(&result->state, &state);
-    return sql_change(
-        connection, changed, error,
+    g_autoptr(Rows) rows = sql_query(
+        connection, error,
         "UPDATE agents SET attestation_count = attestation_count + 1,"
         " consecutive_failures = CASE WHEN $3 = 1 THEN 0 ELSE consecutive_failures END,"
         " accept_attestations = 1, shown_pending = 0,"
         " last_successful_attestation = $4, last_pass_index = $5,"
         " failure_run_index = -1, clock_ak_name = $6, clock = $7, reset_count = $8,"
         " restart_count = $9, clock_safe = $10, firmware_version = $11"
-        " WHERE agent_id = $1 AND ak_name = $2",
+        " WHERE agent_id = $1 AND ak_name = $2 RETURNING alarmed, consecutive_failures",
         "tbiiibiiiii", job->agent_id, &ak_name, (gint64)settings->auto_recover_attestation_failures,
         now, job->index, state.name_or_null, state.clock, state.reset_count, state.restart_count,
         state.safe, state.firmware);
+    gint64 numbers[2] = {0};
+    if (!returned(rows, changed, numbers, error))
+        return false;
+    bool recovered = numbers[0] == 1 && numbers[1] == 0;
+    result->change = recovered ? STATUS_RECOVERED : STATUS_KEPT;
+    return !recovered ||
+           sql_run(connection, error, "UPDATE agents SET alarmed = 0 WHERE agent_id = $1", "t",
+                   job->agent_id);
 }
 
 /* A list that must be sent anew after a reboot is no failure of the machine (decision D39): it does
@@ -87,7 +108,7 @@ static bool mark_forgiven(Connection *connection, const AppraisalResult *result,
                       state.reset_count, state.restart_count, state.safe, state.firmware);
 }
 
-static bool mark_failed(Connection *connection, const AppraisalResult *result, guint64 *changed,
+static bool mark_failed(Connection *connection, AppraisalResult *result, guint64 *changed,
                         GError **error)
 {
     const AppraisalJob *job = result->job;
@@ -95,16 +116,23 @@ static bool mark_failed(Connection *connection, const AppraisalResult *result, g
     const gint64 *level = result->severity.level >= 0 ? &result->severity.level : NULL;
     StateColumns state;
     state_columns(&result->state, &state);
-    return sql_change(
-        connection, changed, error,
+    g_autoptr(Rows) rows = sql_query(
+        connection, error,
         "UPDATE agents SET consecutive_failures = consecutive_failures + 1,"
-        " accept_attestations = 1, shown_pending = 0, last_event_id = $3,"
+        " accept_attestations = 1, shown_pending = 0, alarmed = 1, last_event_id = $3,"
         " severity_level = $11, failure_run_index = CASE WHEN failure_run_index < 0 THEN $4"
         " ELSE failure_run_index END, clock_ak_name = $5, clock = $6,"
         " reset_count = $7, restart_count = $8, clock_safe = $9,"
-        " firmware_version = $10 WHERE agent_id = $1 AND ak_name = $2",
-        "tbtibiiiiin", job->agent_id, &ak_name, worst_event(result), job->index, state.name_or_null,
-        state.clock, state.reset_count, state.restart_count, state.safe, state.firmware, level);
+        " firmware_version = $10 WHERE agent_id = $1 AND ak_name = $2"
+        " RETURNING alarmed, consecutive_failures",
+        "tbtibiiiiin", job->agent_id, &ak_name, appraisal_worst_event(result), job->index,
+        state.name_or_null, state.clock, state.reset_count, state.restart_count, state.safe,
+        state.firmware, level);
+    gint64 numbers[2] = {0};
+    if (!returned(rows, changed, numbers, error))
+        return false;
+    result->change = numbers[1] == 1 ? STATUS_FAILED : STATUS_KEPT;
+    return true;
 }
 
 static char *warnings_text(const Verdict *verdict)
@@ -181,6 +209,8 @@ bool appraisal_settle(Connection *connection, const VerifierSettings *settings, 
     bool passed = result->verdict->evaluation == EVALUATION_PASS;
     guint64 changed = 0;
     result->applied = false;
+    result->change = STATUS_KEPT;
+    result->pruned = 0;
     if (!(passed             ? mark_passed(connection, settings, now, result, &changed, error)
           : result->forgiven ? mark_forgiven(connection, result, &changed, error)
                              : mark_failed(connection, result, &changed, error)))
@@ -194,7 +224,7 @@ bool appraisal_settle(Connection *connection, const VerifierSettings *settings, 
         !prolong_token(connection, settings, now, job, error))
         return false;
     return rearm(connection, settings, now, job, error) &&
-           history_prune(connection, settings, job->agent, job->index, now, error);
+           history_prune(connection, settings, job->agent, job->index, now, &result->pruned, error);
 }
 
 static bool apply(Connection *connection, const Effects *effects, AppraisalResult *result,
@@ -223,7 +253,8 @@ static bool apply_all(Connection *connection, gpointer data, GError **error)
     for (guint i = 0; i < effects->count; i++)
         if (!apply(connection, effects, effects->results[i], error))
             return false;
-    return true;
+    return appraisal_notify(connection, effects->settings, effects->results, effects->count,
+                            effects->now, error);
 }
 
 /* --- what the operator reads (contract C103, C112) ----------------------------------------- */
@@ -256,6 +287,10 @@ void appraisal_report(const AppraisalResult *result, const VerifierSettings *set
     if (result->firmware_changed)
         log_info("The TPM of agent '%s' reports another firmware version than before",
                  job->agent_id);
+    if (result->pruned > 0)
+        log_info("Deleted %" G_GUINT64_FORMAT " old attestations of agent '%s'"
+                 " (attestation_history_max, attestation_history_days)",
+                 result->pruned, job->agent_id);
     if (verdict->evaluation != EVALUATION_PASS) {
         report_failure(job, verdict, settings);
         return;

@@ -74,6 +74,13 @@ bool appraisal_job_prepare(AppraisalJob *job, Database *database, const Verifier
 typedef Verdict *(*AppraisalFunction)(const AppraisalInput *input, AppraisalState *state,
                                       VerifiedQuote **quote);
 
+/* What a verdict did to the status that operators see. */
+typedef enum {
+    STATUS_KEPT,
+    STATUS_FAILED,    /* it became FAIL */
+    STATUS_RECOVERED, /* it is PASS again after FAIL or TIMEOUT */
+} StatusChange;
+
 /* What a run yields. */
 typedef struct {
     AppraisalJob *job; /* a reference */
@@ -85,7 +92,9 @@ typedef struct {
     bool forgiven;     /* the list must be sent whole after a reboot: no failure of the machine */
     Severity severity; /* of the verdict; level -1 as long as nobody judged it */
     bool firmware_changed;
-    bool applied; /* set by appraisal_effects(): false = somebody else was faster */
+    bool applied;        /* set by appraisal_effects(): false = somebody else was faster */
+    StatusChange change; /* likewise */
+    guint64 pruned;      /* likewise: older attestations that were deleted */
 } AppraisalResult;
 
 void appraisal_result_free(AppraisalResult *result);
@@ -100,6 +109,8 @@ AppraisalResult *appraisal_job_fail(AppraisalJob *job, const char *event_id, con
 
 /* What the attestation shows of a verdict that is given at `now`. */
 void appraisal_result_show(const AppraisalResult *result, Timestamp now, AttestationRecord *record);
+/* The event id of the failure that the agent's record shows, NULL after a pass; borrowed. */
+const char *appraisal_worst_event(const AppraisalResult *result);
 /* The effects on the agent of a verdict that the same transaction stores with the attestation;
  * result->applied false: it is enrolled with another key by now. */
 bool appraisal_settle(Connection *connection, const VerifierSettings *settings, Timestamp now,

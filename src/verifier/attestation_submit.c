@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define LOG_NAME "keylime.verifier"
 #include "base/log.h"
+#include "verifier/appraisal_notice.h"
 #include "verifier/appraisal_pool.h"
 #include "verifier/attestation_answer.h"
 #include "verifier/attestation_document.h"
@@ -232,9 +233,11 @@ static bool store(Connection *connection, gpointer data, GError **error)
         return attestation_lost(&submission->lost, error);
     if (!store_logs(connection, submission, error))
         return false;
-    return !submission->result ||
-           appraisal_settle(connection, &submission->verifier->settings, submission->judged_at,
-                            submission->result, error);
+    const VerifierSettings *settings = &submission->verifier->settings;
+    return !submission->result || (appraisal_settle(connection, settings, submission->judged_at,
+                                                    submission->result, error) &&
+                                   appraisal_notify(connection, settings, &submission->result, 1,
+                                                    submission->judged_at, error));
 }
 
 /* --- answers ------------------------------------------------------------------------------- */

@@ -5,10 +5,12 @@
 #include "base/encoding.h"
 #include "base/identifier.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "evidence/ima_check.h"
 #include "policy/accept.h"
 #include "policy/ima_keyring.h"
 #include "policy/policy_upload.h"
+#include "verifier/notification_key.h"
 #include "verifier/posted_policy.h"
 
 #include <string.h>
@@ -223,6 +225,21 @@ static bool read_metadata(Json *members, AgentRecord *record, GError **error)
     return true;
 }
 
+/* With which notifications about this agent are signed (configuration-and-operations §14.2). */
+static bool read_revocation_key(Json *members, AgentRecord *record, GError **error)
+{
+    const char *pem;
+    g_autoptr(GError) cause = NULL;
+    if (!text_of(members, "revocation_key", &pem, error))
+        return false;
+    g_autoptr(EVP_PKEY) key = *pem ? notification_key_parse(pem, &cause) : NULL;
+    if (*pem && !key)
+        return refuse(error, "revocation_key", "%s", cause->message);
+    secret_free_text(record->revocation_key);
+    record->revocation_key = is_given(members, "revocation_key") ? g_strdup(pem) : NULL;
+    return true;
+}
+
 static bool read_address(Json *members, AgentRecord *record, const VerifierSettings *settings,
                          GError **error)
 {
@@ -286,13 +303,13 @@ AgentRecord *enrolment_read(Json *members, const char *agent_id, const VerifierS
     record->operational_state = AGENT_STATE_ACTIVE;
     record->accept_attestations = true;
     record->created_at = timestamp_now();
-    bool good = read_ak(members, record, error) && read_tpm_policy(members, record, error) &&
-                read_lists(members, record, error) &&
-                read_runtime_policy(members, agent_id, rules, &choices->runtime, error) &&
-                read_mb_policy(members, agent_id, rules, &choices->boot, error) &&
-                read_metadata(members, record, error) &&
-                read_address(members, record, settings, error) &&
-                read_agent_facts(members, record, error);
+    bool good =
+        read_ak(members, record, error) && read_tpm_policy(members, record, error) &&
+        read_lists(members, record, error) &&
+        read_runtime_policy(members, agent_id, rules, &choices->runtime, error) &&
+        read_mb_policy(members, agent_id, rules, &choices->boot, error) &&
+        read_metadata(members, record, error) && read_address(members, record, settings, error) &&
+        read_revocation_key(members, record, error) && read_agent_facts(members, record, error);
     return good ? g_steal_pointer(&record) : NULL;
 }
 
@@ -342,5 +359,5 @@ bool enrolment_update(Json *members, AgentRecord *record, const PolicyRules *rul
            read_mb_policy(members, record->agent_id, rules, &choices->boot, error) &&
            (!is_given(members, "metadata") || read_metadata(members, record, error)) &&
            read_address(members, record, &present, error) &&
-           read_agent_facts(members, record, error);
+           read_revocation_key(members, record, error) && read_agent_facts(members, record, error);
 }

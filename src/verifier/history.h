@@ -13,6 +13,12 @@
 #define HISTORY_PRUNE_MAX 16
 
 /* Within the transaction that completed attestation `index` of the agent, as it was read before;
- * does nothing most of the time. */
+ * does nothing most of the time. *deleted = attestations that are gone. */
 bool history_prune(Connection *connection, const VerifierSettings *settings,
-                   const AgentRecord *agent, gint64 index, Timestamp now, GError **error);
+                   const AgentRecord *agent, gint64 index, Timestamp now, guint64 *deleted,
+                   GError **error);
+
+/* The rest: what is too old of agents that send no evidence any more, at most `limit` attestations.
+ */
+bool history_prune_silent(Connection *connection, const VerifierSettings *settings, Timestamp now,
+                          gint64 limit, guint64 *deleted, GError **error);

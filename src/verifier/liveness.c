@@ -3,18 +3,11 @@
 #include "verifier/liveness.h"
 
 #include "base/log.h"
+#include "verifier/outbox.h"
 
 #define SWEEP_SPAN G_TIME_SPAN_SECOND
 /* A heartbeat that is older: no verifier ran in between (a busy machine may miss one or two). */
 #define OUTAGE (3 * TIMESTAMP_SECOND)
-
-struct Liveness {
-    Verifier *verifier;
-    GThread *thread;
-    GMutex mutex;
-    GCond cond;
-    bool stopping;
-};
 
 typedef struct {
     const VerifierSettings *settings;
@@ -24,6 +17,7 @@ typedef struct {
     Timestamp deadline, beat, enrolled, warned;
     LivenessSweep *out;
     GPtrArray *silent;  /* of char*: log lines */
+    GPtrArray *alarms;  /* of char*: ids of agents whose status became TIMEOUT */
     GPtrArray *pending; /* likewise */
 } Sweep;
 
@@ -107,14 +101,17 @@ static bool time_out(Connection *connection, Sweep *sweep, GError **error)
 {
     g_autoptr(Rows) rows = sql_query(
         connection, error,
-        "UPDATE agents SET accept_attestations = 0, deadline = NULL"
+        "UPDATE agents SET accept_attestations = 0, deadline = NULL, alarmed = 1"
         " WHERE deadline <= $1 AND NOT " EVIDENCE_IS_FRESH " AND accept_attestations = 1"
         " AND NOT EXISTS (SELECT 1 FROM attestations WHERE attestations.agent_id = agents.agent_id"
-        " AND stage = 'evaluating_evidence') RETURNING agent_id, last_received_quote",
+        " AND stage = 'evaluating_evidence')"
+        " RETURNING agent_id, last_received_quote, consecutive_failures",
         "iii", sweep->now, sweep->limit, CLOCK_SET_BACK);
     double limit = (double)sweep->limit / TIMESTAMP_SECOND;
     GError *failure = NULL;
     while (rows && rows_next(rows, &failure)) {
+        if (rows_int(rows, 2) == 0) /* else it stays FAIL */
+            g_ptr_array_add(sweep->alarms, g_strdup(rows_text(rows, 0)));
         Timestamp silence = MAX(sweep->now - rows_int(rows, 1), sweep->limit);
         g_ptr_array_add(
             sweep->silent,
@@ -171,10 +168,24 @@ static bool beat(Connection *connection, const Sweep *sweep, GError **error)
                    "ii", sweep->now, sweep->now + CLOCK_SET_BACK);
 }
 
+/* Decision D108. */
+static bool notify(Connection *connection, const Sweep *sweep, GError **error)
+{
+    g_autoptr(GArray) events = g_array_new(FALSE, FALSE, sizeof(OutboxEvent));
+    for (guint i = 0; i < sweep->alarms->len; i++) {
+        OutboxEvent event = {.type = NOTIFICATION_COMM_ERROR,
+                             .agent_id = g_ptr_array_index(sweep->alarms, i)};
+        g_array_append_val(events, event);
+    }
+    return outbox_add(connection, &sweep->settings->notifications,
+                      (const OutboxEvent *)events->data, events->len, sweep->now, error);
+}
+
 static bool act(Connection *connection, gpointer data, GError **error)
 {
     Sweep *sweep = data;
     g_ptr_array_set_size(sweep->silent, 0);
+    g_ptr_array_set_size(sweep->alarms, 0);
     g_ptr_array_set_size(sweep->pending, 0);
     *sweep->out = (LivenessSweep){0};
     if (!rearm_after_outage(connection, sweep, error) ||
@@ -185,7 +196,7 @@ static bool act(Connection *connection, gpointer data, GError **error)
     if (sweep->settings->pending_notice != 0 &&
         !notice_pending(connection, sweep, 1, sweep->settings->pending_notice, error))
         return false;
-    return beat(connection, sweep, error);
+    return beat(connection, sweep, error) && notify(connection, sweep, error);
 }
 
 bool liveness_sweep(Database *database, const VerifierSettings *settings, Timestamp now,
@@ -199,6 +210,7 @@ bool liveness_sweep(Database *database, const VerifierSettings *settings, Timest
     if (!is_due(&sweep))
         return true;
     sweep.silent = g_ptr_array_new_with_free_func(g_free);
+    sweep.alarms = g_ptr_array_new_with_free_func(g_free);
     sweep.pending = g_ptr_array_new_with_free_func(g_free);
     bool done = database_write(database, act, &sweep, error);
     for (guint i = 0; done && i < sweep.silent->len; i++)
@@ -206,63 +218,27 @@ bool liveness_sweep(Database *database, const VerifierSettings *settings, Timest
     for (guint i = 0; done && i < sweep.pending->len; i++)
         log_warning("%s", (const char *)g_ptr_array_index(sweep.pending, i));
     g_ptr_array_unref(sweep.silent);
+    g_ptr_array_unref(sweep.alarms);
     g_ptr_array_unref(sweep.pending);
     return done;
 }
 
 /* --- the thread ---------------------------------------------------------------------------- */
 
-static gpointer keep_sweeping(gpointer data)
+static void sweep_now(gpointer context)
 {
-    Liveness *liveness = data;
-    Verifier *verifier = liveness->verifier;
-    gint64 next = g_get_monotonic_time();
-    g_mutex_lock(&liveness->mutex);
-    while (!liveness->stopping) {
-        g_mutex_unlock(&liveness->mutex);
-        LivenessSweep sweep;
-        g_autoptr(GError) error = NULL;
-        if (!liveness_sweep(verifier->database, &verifier->settings, timestamp_now(), &sweep,
-                            &error))
-            log_error("Cannot check the deadlines of agents: %s", error->message);
-        else if (sweep.rearmed > 0)
-            log_info(
-                "%u agents get a new deadline: no verifier ran when theirs passed, or the clock"
-                " was set",
-                sweep.rearmed);
-        g_mutex_lock(&liveness->mutex);
-        next = MAX(next + SWEEP_SPAN, g_get_monotonic_time());
-        while (!liveness->stopping && g_cond_wait_until(&liveness->cond, &liveness->mutex, next))
-            continue;
-    }
-    g_mutex_unlock(&liveness->mutex);
-    return NULL;
+    Verifier *verifier = context;
+    LivenessSweep sweep;
+    g_autoptr(GError) error = NULL;
+    if (!liveness_sweep(verifier->database, &verifier->settings, timestamp_now(), &sweep, &error))
+        log_error("Cannot check the deadlines of agents: %s", error->message);
+    else if (sweep.rearmed > 0)
+        log_info("%u agents get a new deadline: no verifier ran when theirs passed, or the clock"
+                 " was set",
+                 sweep.rearmed);
 }
 
-Liveness *liveness_start(Verifier *verifier, GError **error)
+Ticker *liveness_start(Verifier *verifier, GError **error)
 {
-    Liveness *liveness = g_new0(Liveness, 1);
-    liveness->verifier = verifier;
-    g_mutex_init(&liveness->mutex);
-    g_cond_init(&liveness->cond);
-    liveness->thread = g_thread_try_new("liveness", keep_sweeping, liveness, error);
-    if (liveness->thread)
-        return liveness;
-    liveness_stop(liveness);
-    return NULL;
-}
-
-void liveness_stop(Liveness *liveness)
-{
-    if (!liveness)
-        return;
-    g_mutex_lock(&liveness->mutex);
-    liveness->stopping = true;
-    g_cond_signal(&liveness->cond);
-    g_mutex_unlock(&liveness->mutex);
-    if (liveness->thread)
-        g_thread_join(liveness->thread);
-    g_mutex_clear(&liveness->mutex);
-    g_cond_clear(&liveness->cond);
-    g_free(liveness);
+    return ticker_start("liveness", SWEEP_SPAN, sweep_now, verifier, error);
 }

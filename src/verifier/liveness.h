@@ -9,13 +9,11 @@
  */
 #pragma once
 
+#include "base/ticker.h"
 #include "verifier/verifier.h"
 
 /* Starts the sweeping thread. `verifier` must outlive it. */
-Liveness *liveness_start(Verifier *verifier, GError **error);
-/* Ends and joins it. NULL is fine. */
-void liveness_stop(Liveness *liveness);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Liveness, liveness_stop)
+Ticker *liveness_start(Verifier *verifier, GError **error);
 
 /* What one sweep did. */
 typedef struct {

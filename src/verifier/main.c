@@ -5,7 +5,9 @@
 #include "http/service.h"
 #include "store/database_options.h"
 #include "verifier/appraisal_pool.h"
+#include "verifier/delivery.h"
 #include "verifier/failure_severity.h"
+#include "verifier/housekeeping.h"
 #include "verifier/liveness.h"
 #include "verifier/posted_policy.h"
 #include "verifier/server_keys.h"
@@ -31,7 +33,7 @@ static bool open_parts(gpointer context, const Config *config, GError **error)
         return false;
     verifier->database =
         database_open_configured(config, "verifier.sqlite", verifier_migrations, error);
-    if (!verifier->database || !session_store_purge(verifier->database, error))
+    if (!verifier->database)
         return false;
     verifier->keys = server_keys_open(verifier->database, error);
     if (!verifier->keys)
@@ -40,7 +42,11 @@ static bool open_parts(gpointer context, const Config *config, GError **error)
     verifier->appraisals = appraisal_pool_new(verifier, error);
     if (!verifier->appraisals)
         return false;
-    verifier->liveness = liveness_start(verifier, error);
+    verifier->delivery = delivery_start(verifier, error);
+    if (!verifier->delivery)
+        return false;
+    verifier->housekeeping = housekeeping_start(verifier, error);
+    verifier->liveness = verifier->housekeeping ? liveness_start(verifier, error) : NULL;
     return verifier->liveness != NULL;
 }
 
@@ -61,7 +67,9 @@ static bool is_open(gpointer context)
 static void close_parts(gpointer context)
 {
     Verifier *verifier = context;
-    liveness_stop(verifier->liveness);
+    ticker_stop(verifier->liveness);
+    ticker_stop(verifier->housekeeping);
+    delivery_stop(verifier->delivery);
     appraisal_pool_free(verifier->appraisals);
     session_limits_free(verifier->limits);
     server_keys_free(verifier->keys);

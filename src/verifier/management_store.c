@@ -2,10 +2,12 @@
 #include "verifier/management_store.h"
 
 #include "verifier/enrolment.h"
+#include "verifier/outbox.h"
 
 /* --- enrolment -------------------------------------------------------------------------------- */
 
 typedef struct {
+    const NotificationSettings *notifications;
     AgentRecord *record;
     const PolicyChoices *choices;
     GError *refused;
@@ -27,15 +29,20 @@ static bool enrol_work(Connection *connection, gpointer data, GError **error)
         return false;
     if (!enrolment->refused)
         enrolment_check_pcrs(enrolment->record, &enrolment->refused);
-    return enrolment->refused ? take_back(enrolment->refused, error)
-                              : agent_record_insert(connection, enrolment->record, error);
+    if (enrolment->refused)
+        return take_back(enrolment->refused, error);
+    const AgentRecord *record = enrolment->record;
+    const OutboxEvent event = {.type = NOTIFICATION_ENROLLED, .agent_id = record->agent_id};
+    return agent_record_insert(connection, record, error) &&
+           outbox_add(connection, enrolment->notifications, &event, 1, record->created_at, error);
 }
 
 bool management_enrol(Verifier *verifier, AgentRecord *record, const PolicyChoices *choices,
                       ManagementResult *result, GError **refused, GError **error)
 {
     GError *failure = NULL;
-    Enrolment enrolment = {.record = record, .choices = choices};
+    Enrolment enrolment = {
+        .notifications = &verifier->settings.notifications, .record = record, .choices = choices};
     *result = MANAGEMENT_DONE;
     if (database_write(verifier->database, enrol_work, &enrolment, &failure))
         return true;
@@ -55,13 +62,14 @@ bool management_enrol(Verifier *verifier, AgentRecord *record, const PolicyChoic
 
 /* --- changes of one agent --------------------------------------------------------------------- */
 
-typedef struct {
+typedef struct Change Change;
+struct Change {
     Verifier *verifier;
     const char *agent_id;
-    const char *const *statements; /* each with $1 = agent id; NULL-terminated */
-    bool drop_policies;
+    /* On the agent of this verifier, whose row is locked. */
+    bool (*apply)(Connection *connection, const Change *change, GError **error);
     ManagementResult result;
-} Change;
+};
 
 /* Locks the agent's row and looks whose it is. */
 static bool claim(Connection *connection, Verifier *verifier, const char *agent_id,
@@ -86,64 +94,77 @@ static bool change_work(Connection *connection, gpointer data, GError **error)
 {
     Change *change = data;
     g_autoptr(AgentRecord) record = NULL;
-    if (!claim(connection, change->verifier, change->agent_id, &record, &change->result, error))
-        return false;
-    if (change->result != MANAGEMENT_DONE)
-        return true;
-    for (unsigned i = 0; change->statements[i]; i++) {
-        if (!sql_run(connection, error, change->statements[i], "t", change->agent_id))
-            return false;
-    }
-    return !change->drop_policies || policy_choices_drop_own(connection, change->agent_id, error);
+    return claim(connection, change->verifier, change->agent_id, &record, &change->result, error) &&
+           (change->result != MANAGEMENT_DONE || change->apply(connection, change, error));
 }
 
-static bool run_change(Verifier *verifier, Change change, ManagementResult *result, GError **error)
+static bool run_change(Change change, ManagementResult *result, GError **error)
 {
-    change.verifier = verifier;
-    bool done = database_write(verifier->database, change_work, &change, error);
+    bool done = database_write(change.verifier->database, change_work, &change, error);
     *result = change.result;
     return done;
+}
+
+bool management_delete_record(Connection *connection, const VerifierSettings *settings,
+                              const char *agent_id, Timestamp now, GError **error)
+{
+    const OutboxEvent event = {.type = NOTIFICATION_DELETED, .agent_id = agent_id};
+    return sql_run(connection, error, "DELETE FROM attestations WHERE agent_id = $1", "t",
+                   agent_id) &&
+           /* which tells what is enrolled still */
+           outbox_add(connection, &settings->notifications, &event, 1, now, error) &&
+           sql_run(connection, error, "DELETE FROM enrolments WHERE agent_id = $1", "t",
+                   agent_id) &&
+           sql_run(connection, error, "DELETE FROM agents WHERE agent_id = $1", "t", agent_id) &&
+           policy_choices_drop_own(connection, agent_id, error);
+}
+
+static bool delete_agent(Connection *connection, const Change *change, GError **error)
+{
+    return management_delete_record(connection, &change->verifier->settings, change->agent_id,
+                                    timestamp_now(), error);
 }
 
 bool management_delete(Verifier *verifier, const char *agent_id, ManagementResult *result,
                        GError **error)
 {
-    static const char *const statements[] = {
-        "DELETE FROM attestations WHERE agent_id = $1",
-        "DELETE FROM enrolments WHERE agent_id = $1",
-        "DELETE FROM agents WHERE agent_id = $1",
-        NULL,
-    };
-    Change change = {.agent_id = agent_id, .statements = statements, .drop_policies = true};
-    return run_change(verifier, change, result, error);
+    return run_change((Change){verifier, agent_id, .apply = delete_agent}, result, error);
 }
 
 /* What was found by other reference values, or before an operator looked into it, is past. */
-#define START_ANEW                                                                                 \
-    "UPDATE agents SET accept_attestations = 1, consecutive_failures = 0, shown_pending = 1"       \
-    " WHERE agent_id = $1"
+static bool start_anew(Connection *connection, const char *agent_id, GError **error)
+{
+    return sql_run(connection, error,
+                   "UPDATE agents SET accept_attestations = 1, consecutive_failures = 0,"
+                   " shown_pending = 1 WHERE agent_id = $1",
+                   "t", agent_id);
+}
+
+static bool reactivate_agent(Connection *connection, const Change *change, GError **error)
+{
+    return start_anew(connection, change->agent_id, error) &&
+           sql_run(connection, error,
+                   "UPDATE agents SET operational_state = 3, stale_from = $2 WHERE agent_id = $1",
+                   "ti", change->agent_id, timestamp_now());
+}
 
 bool management_reactivate(Verifier *verifier, const char *agent_id, ManagementResult *result,
                            GError **error)
 {
-    static const char *const statements[] = {
-        START_ANEW,
-        "UPDATE agents SET operational_state = 3 WHERE agent_id = $1",
-        NULL,
-    };
-    return run_change(verifier, (Change){.agent_id = agent_id, .statements = statements}, result,
-                      error);
+    return run_change((Change){verifier, agent_id, .apply = reactivate_agent}, result, error);
+}
+
+static bool stop_agent(Connection *connection, const Change *change, GError **error)
+{
+    return sql_run(connection, error,
+                   "UPDATE agents SET operational_state = 10, deadline = NULL WHERE agent_id = $1",
+                   "t", change->agent_id);
 }
 
 bool management_stop(Verifier *verifier, const char *agent_id, ManagementResult *result,
                      GError **error)
 {
-    static const char *const statements[] = {
-        "UPDATE agents SET operational_state = 10, deadline = NULL WHERE agent_id = $1",
-        NULL,
-    };
-    return run_change(verifier, (Change){.agent_id = agent_id, .statements = statements}, result,
-                      error);
+    return run_change((Change){verifier, agent_id, .apply = stop_agent}, result, error);
 }
 
 /* --- update ----------------------------------------------------------------------------------- */
@@ -170,7 +191,7 @@ static bool store_update(Connection *connection, Update *update, bool new_refere
            agent_record_replace(connection, update->record, &found, error) &&
            sql_run(connection, error, "DELETE FROM sessions WHERE agent_id = $1 AND ak_name <> $2",
                    "tb", update->agent_id, &ak_name) &&
-           (!new_reference || sql_run(connection, error, START_ANEW, "t", update->agent_id)) &&
+           (!new_reference || start_anew(connection, update->agent_id, error)) &&
            policy_choices_drop_own(connection, update->agent_id, error);
 }
 

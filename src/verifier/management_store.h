@@ -24,6 +24,9 @@ bool management_enrol(Verifier *verifier, AgentRecord *record, const PolicyChoic
  * nothing without the agent (decision D35). */
 bool management_delete(Verifier *verifier, const char *agent_id, ManagementResult *result,
                        GError **error);
+/* Within a transaction that has locked the agent's row: all of that. */
+bool management_delete_record(Connection *connection, const VerifierSettings *settings,
+                              const char *agent_id, Timestamp now, GError **error);
 /* Decision D82: the agent starts anew, shown PENDING until its next appraisal. */
 bool management_reactivate(Verifier *verifier, const char *agent_id, ManagementResult *result,
                            GError **error);

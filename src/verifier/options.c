@@ -4,8 +4,10 @@
  * which the example file prints them.
  */
 #include "base/json.h"
+#include "http/client.h"
 #include "http/service_options.h"
 #include "store/database_options.h"
+#include "verifier/notification.h"
 #include "verifier/settings.h"
 
 #include <string.h>
@@ -70,8 +72,30 @@ static const char *check_pcrs(const char *value)
     return NULL;
 }
 
+/* Checks of lists are asked about each element. */
+static const char *check_channel(const char *value)
+{
+    static const char *const channels[] = {"agent", "webhook", "zeromq", NULL};
+    return g_strv_contains(channels, value) ? NULL
+                                            : "must be a list out of agent, webhook and zeromq";
+}
+
+static const char *check_event(const char *value)
+{
+    return g_strv_contains(notification_type_words, value)
+               ? NULL
+               : "must be a list out of revocation, comm_error, recovered, enrolled and deleted";
+}
+
+static const char *check_webhook(const char *value)
+{
+    g_autofree char *host = http_url_host(value);
+    return host ? NULL : "must be a http:// or https:// URL with a host name, or a list of such";
+}
+
 /* --- words ------------------------------------------------------------------------------------ */
 
+static const char *const stale_actions[] = {"warn", "archive", "delete", NULL};
 static const char *const once_always[] = {"once", "always", NULL};
 static const char *const violations[] = {"path", "ignore", "fail", NULL};
 static const char *const boot_profiles[] = {"strict", "upstream", NULL};
@@ -124,6 +148,15 @@ static const Option options[] = {
     INT("pending_notice", "86400", 0, 31536000,
         "Seconds after which an agent that never attested is reported once; 0 is never."),
 
+    /* life cycle */
+    INT("housekeeping_interval", "600", 1, 86400,
+        "Seconds between two rounds that delete what has expired and look for stale agents."),
+    INT("stale_agent_after", "2592000", 0, 315360000,
+        "Seconds without evidence after which an agent is stale; 0 is never."),
+    WORD("stale_agent_action", "warn", stale_actions,
+         "What becomes of a stale agent: warn says so in the log; archive stops it and deletes its"
+         " token and history, until it is reactivated; delete ends its enrolment."),
+
     /* sessions */
     INT("nonce_lifetime", "60", 1, 86400,
         "Seconds that an agent has to answer the challenge of a session."),
@@ -167,18 +200,25 @@ static const Option options[] = {
     INT("measured_boot_max_events", "262144", 1, 16777216,
         "Events of the longest measured boot log."),
 
-    /* see `later` in settings.c */
+    /* verification by anyone */
     BOOL("public_verify_endpoints", "True",
          "Answer verification requests of anyone, not of administrators only."),
+
+    /* severities and notifications; see [revocations], too */
     LIST("severity_labels",
          "[\"info\", \"notice\", \"warning\", \"error\", \"critical\", \"alert\", \"emergency\"]",
          "Names of severities, the least first."),
     TEXT("severity_policy", "[{\"event_id\": \".*\", \"severity_label\": \"emergency\"}]",
          "Which failure has which severity.", .check = check_severity_policy),
-    BOOL("exponential_backoff", "True", "Let waits between notification tries grow."),
-    REAL("retry_interval", "2", 0, 86400, "Seconds between notification tries, or their base."),
-    INT("max_retries", "5", 0, 1000, "Notification tries."),
-    REAL("request_timeout", "60.0", 0.1, 86400, "Seconds that a notification may take."),
+    BOOL("exponential_backoff", "True",
+         "Let the wait after each failed try of a notification grow: retry_interval to the power"
+         " of their number."),
+    REAL("retry_interval", "2", 0, 86400,
+         "Seconds between tries of a notification, or the base of the growing wait."),
+    INT("max_retries", "5", 0, 1000,
+        "Failed tries of a notification after which the wait grows no more; tries go on until"
+        " notification_max_age."),
+    REAL("request_timeout", "60.0", 0.1, 3600, "Seconds that one try of a webhook may take."),
 
     SERVICE_PLUG_IN_ROWS(""),
 
@@ -189,28 +229,34 @@ static const Option options[] = {
     BOOL("enable_agent_mtls", "True", "Belongs to pull mode.", .dead = true),
     INT("num_workers", "0", 0, 1024, "Never read; see max_workers.", .dead = true),
 
-    {.section = "revocations",
-     .name = "enabled_revocation_notifications",
-     .type = OPTION_LIST,
-     .default_text = "['agent']",
-     .help = "Ways on which notifications leave."},
-    {.section = "revocations",
-     .name = "webhook_url",
-     .type = OPTION_TEXT,
-     .default_text = "",
-     .help = "Where the webhook posts to."},
-    {.section = "revocations",
-     .name = "zmq_ip",
-     .type = OPTION_TEXT,
-     .default_text = "127.0.0.1",
-     .help = "Address of the ZeroMQ publisher."},
-    {.section = "revocations",
-     .name = "zmq_port",
-     .type = OPTION_INT,
-     .default_text = "8992",
-     .minimum = 1,
-     .maximum = 65535,
-     .help = "Port of the ZeroMQ publisher."},
+#undef OPTION_SECTION
+#define OPTION_SECTION "revocations"
+    LIST("enabled_revocation_notifications", "['agent']",
+         "Ways on which notifications leave: webhook, zeromq, and agent, which is upstream's and"
+         " sends nothing in push mode.",
+         .check = check_channel),
+    LIST("notification_events", "['revocation', 'comm_error']",
+         "What is told: revocation (an agent's status became FAIL), comm_error (TIMEOUT),"
+         " recovered, enrolled, deleted.",
+         .check = check_event),
+    LIST("webhook_url", "",
+         "Where the webhook posts to: one URL, or a list, each of which is told on its own.",
+         .check = check_webhook),
+    LIST("webhook_trusted_ca", "[]",
+         "PEM files of the CAs whose webhook servers are believed; when empty, those of"
+         " trusted_server_ca."),
+    TEXT("notification_signing_key", "",
+         "PEM file of the RSA key that signs notifications about agents that were enrolled without"
+         " a revocation_key; when empty, those are not signed."),
+    TEXT("zmq_ip", "127.0.0.1", "Address on which notifications are published by ZeroMQ.",
+         .check = service_check_not_empty),
+    INT("zmq_port", "8992", 1, 65535, "Port of it."),
+    INT("notification_outbox_max", "10000", 1, 1000000,
+        "Notifications that wait for their receivers; beyond, the oldest are dropped."),
+    INT("notification_max_age", "86400", 1, 31536000,
+        "Seconds after which a notification that could not be delivered is given up."),
+    INT("notification_max_attempts", "0", 0, 1000000,
+        "Tries that a receiver may answer with an error before it is given up; 0 is any number."),
     {.name = NULL},
 };
 
@@ -220,4 +266,5 @@ const ConfigSchema verifier_schema = {
     .options = options,
     .program = "keylime_verifier",
     .summary = "Judges the evidence of agents that attest by themselves (push mode).",
+    .check = notification_settings_check,
 };

@@ -156,4 +156,44 @@ static const char *const version_1[] = {
     NULL,
 };
 
-const Migration verifier_migrations[] = {{1, version_1}, {0, NULL}};
+/* Notifications, and what becomes of agents that nobody hears from. */
+static const char *const version_2[] = {
+    /* 1 from FAIL or TIMEOUT until the next pass that shows PASS: then receivers are told. */
+    "ALTER TABLE agents ADD COLUMN alarmed BIGINT NOT NULL DEFAULT 0",
+    "UPDATE agents SET alarmed = 1 WHERE consecutive_failures > 0 OR accept_attestations = 0",
+    /* Silence before this time does not make an agent stale (verifier/stale_agents.h). */
+    "ALTER TABLE agents ADD COLUMN stale_from BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE enrolments ADD COLUMN revocation_key TEXT", /* PEM, signs notifications */
+
+    /* The outbox (verifier/outbox.h): one row for each event that somebody is still to be told. */
+    "CREATE TABLE notifications ("
+    " sequence BIGINT PRIMARY KEY,"
+    " type TEXT NOT NULL,"
+    " agent_id TEXT NOT NULL," /* which may be gone */
+    " created_at BIGINT NOT NULL,"
+    " message TEXT NOT NULL," /* the JSON text that is signed */
+    " signing_key TEXT"       /* the agent's key as of the event; NULL = it had none */
+    ")",
+    "CREATE INDEX notifications_age ON notifications (created_at)",
+    /* Who is still to be told of it: the URL of a webhook, or `zeromq`. */
+    "CREATE TABLE deliveries ("
+    " sequence BIGINT NOT NULL REFERENCES notifications (sequence) ON DELETE CASCADE,"
+    " destination TEXT NOT NULL,"
+    " refusals BIGINT NOT NULL," /* tries that the receiver answered with an error */
+    " PRIMARY KEY (sequence, destination)"
+    ")",
+    "CREATE INDEX deliveries_order ON deliveries (destination, refusals, sequence)",
+    "CREATE TABLE destinations ("
+    " destination TEXT PRIMARY KEY,"
+    " failures BIGINT NOT NULL," /* failed tries in a row */
+    " due_at BIGINT NOT NULL,"   /* not before */
+    " holder TEXT NOT NULL,"     /* the process that delivers, until lease_until */
+    " lease_until BIGINT NOT NULL"
+    ")",
+    /* One row: the number of the last event, and of those that were dropped unsaid. */
+    "CREATE TABLE outbox_state (name TEXT PRIMARY KEY, last_sequence BIGINT NOT NULL,"
+    " dropped BIGINT NOT NULL)",
+    NULL,
+};
+
+const Migration verifier_migrations[] = {{1, version_1}, {2, version_2}, {0, NULL}};

@@ -80,18 +80,18 @@ bool session_store_is_consumed(Connection *connection, const char *session_id, b
 
 /* --- purging ---------------------------------------------------------------------------------- */
 
-static bool purge_work(Connection *connection, gpointer data, GError **error)
+bool session_store_purge(Connection *connection, Timestamp now, gint64 limit, guint64 *tokens,
+                         guint64 *ids, GError **error)
 {
-    const Timestamp *now = data;
-    return sql_run(connection, error, "DELETE FROM sessions WHERE expires_at < $1", "i", *now) &&
-           sql_run(connection, error, "DELETE FROM consumed_sessions WHERE expires_at < $1", "i",
-                   *now - CONSUMED_MARGIN);
-}
-
-bool session_store_purge(Database *database, GError **error)
-{
-    Timestamp now = timestamp_now();
-    return database_write(database, purge_work, &now, error);
+    return sql_change(connection, tokens, error,
+                      "DELETE FROM sessions WHERE agent_id IN"
+                      " (SELECT agent_id FROM sessions WHERE expires_at < $1 LIMIT $2)"
+                      " AND expires_at < $1",
+                      "ii", now, limit) &&
+           sql_change(connection, ids, error,
+                      "DELETE FROM consumed_sessions WHERE session_id IN (SELECT session_id"
+                      " FROM consumed_sessions WHERE expires_at < $1 LIMIT $2)",
+                      "ii", now - CONSUMED_MARGIN, limit);
 }
 
 /* --- checking --------------------------------------------------------------------------------- */

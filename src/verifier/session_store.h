@@ -32,8 +32,10 @@ bool session_store_open(Connection *connection, SessionOpening *opening, GError 
 bool session_store_is_consumed(Connection *connection, const char *session_id, bool *consumed,
                                GError **error);
 
-/* Deletes what has expired; done at start. */
-bool session_store_purge(Database *database, GError **error);
+/* Inside a write: deletes at most `limit` expired tokens, and as many ids of challenges that nobody
+ * could use again. */
+bool session_store_purge(Connection *connection, Timestamp now, gint64 limit, guint64 *tokens,
+                         guint64 *ids, GError **error);
 
 /*
  * HttpTokenCheck of the verifier (http/server.h); `context` is the Verifier. A token is good until

@@ -9,25 +9,6 @@
 /* verification_timeout = 0 (decision D68). */
 #define DEFAULT_VERIFICATION_SECONDS 60
 
-/* Options of upstream's files whose work this version does not do. Said once each, never silently.
- */
-static const struct {
-    const char *section, *name, *why;
-} later[] = {
-    {NULL, "exponential_backoff", "notifications are not sent"},
-    {NULL, "retry_interval", "notifications are not sent"},
-    {NULL, "max_retries", "notifications are not sent"},
-    {NULL, "request_timeout", "notifications are not sent"},
-    {NULL, "client_key", "notifications are not sent"},
-    {NULL, "client_key_password", "notifications are not sent"},
-    {NULL, "client_cert", "notifications are not sent"},
-    {NULL, "trusted_server_ca", "notifications are not sent"},
-    {"revocations", "enabled_revocation_notifications", "notifications are not sent"},
-    {"revocations", "webhook_url", "notifications are not sent"},
-    {"revocations", "zmq_ip", "notifications are not sent"},
-    {"revocations", "zmq_port", "notifications are not sent"},
-};
-
 static Timestamp seconds_of(const Config *config, const char *name)
 {
     return config_int(config, NULL, name) * TIMESTAMP_SECOND;
@@ -64,6 +45,13 @@ static bool is_word(const Config *config, const char *option, const char *word)
     return g_str_equal(config_text(config, NULL, option), word);
 }
 
+static StaleAction stale_action_of(const Config *config)
+{
+    return is_word(config, "stale_agent_action", "archive")  ? STALE_ARCHIVE
+           : is_word(config, "stale_agent_action", "delete") ? STALE_DELETE
+                                                             : STALE_WARN;
+}
+
 void verifier_settings_read(const Config *config, VerifierSettings *out)
 {
     *out = (VerifierSettings){
@@ -87,6 +75,9 @@ void verifier_settings_read(const Config *config, VerifierSettings *out)
         .attestation_history_max = number_of(config, "attestation_history_max"),
         .attestation_history_days = number_of(config, "attestation_history_days"),
         .pending_notice = seconds_of(config, "pending_notice"),
+        .housekeeping_interval = seconds_of(config, "housekeeping_interval"),
+        .stale_after = seconds_of(config, "stale_agent_after"),
+        .stale_action = stale_action_of(config),
         .ima_violations = violations_of(config),
         .ima_reverify = config_bool(config, NULL, "ima_reverify_on_policy_change"),
         .boot_evaluate =
@@ -99,6 +90,7 @@ void verifier_settings_read(const Config *config, VerifierSettings *out)
     /* Their words were checked with the options. */
     boot_rules_from_name(config_text(config, NULL, "measured_boot_policy_name"), &out->boot_rules);
     boot_profile_from_name(config_text(config, NULL, "measured_boot_profile"), &out->boot_profile);
+    notification_settings_read(config, &out->notifications);
     if (out->verification_timeout == 0)
         out->verification_timeout = DEFAULT_VERIFICATION_SECONDS * TIMESTAMP_SECOND;
 }
@@ -132,14 +124,10 @@ void verifier_settings_report(const Config *config)
 {
     report_violations(config);
     report_boot(config);
+    notification_settings_report(config);
     const char *mode = config_text(config, NULL, "mode");
     if (!mode || *mode == '\0')
         log_info("Option mode is not set: this verifier serves push mode, the only one it has");
-    for (unsigned i = 0; i < G_N_ELEMENTS(later); i++) {
-        if (config_is_set(config, later[i].section, later[i].name))
-            log_info("Option %s (%s) has no effect in this version: %s", later[i].name,
-                     config_source(config, later[i].section, later[i].name), later[i].why);
-    }
 }
 
 static Timestamp whole_seconds_up(Timestamp span)

@@ -8,10 +8,14 @@
 #include "config/config.h"
 #include "evidence/ima/rules.h"
 #include "evidence/uefi/boot_check.h"
+#include "verifier/notification_settings.h"
 
 /* A time that lies so much further ahead than it could was written before the clock was set back.
  * Replicas' clocks differ by less. */
 #define CLOCK_SET_BACK (60 * TIMESTAMP_SECOND)
+
+/* What becomes of agents that nobody has heard from for long. */
+typedef enum { STALE_WARN, STALE_ARCHIVE, STALE_DELETE } StaleAction;
 
 typedef struct {
     const char *uuid; /* id stored with each agent */
@@ -29,6 +33,10 @@ typedef struct {
     unsigned rate_limit_per_agent, rate_window_agent;
     unsigned attestation_history_max, attestation_history_days;
     Timestamp pending_notice; /* 0 = off */
+    Timestamp housekeeping_interval;
+    Timestamp stale_after; /* 0 = never */
+    StaleAction stale_action;
+    NotificationSettings notifications;
     bool public_verify_endpoints;
     ImaViolations ima_violations;
     bool ima_reverify; /* after a change of the runtime policy (decision D47) */
@@ -44,8 +52,8 @@ extern const ConfigSchema verifier_schema;
 /* Cannot fail: every value was checked when `config` was loaded. Texts borrow from `config`. */
 void verifier_settings_read(const Config *config, VerifierSettings *out);
 
-/* One INFO line for each option that is set but has no effect in this version, and for an absent
- * mode (decisions D111, D112). */
+/* What an operator should know of the values: what they give up, and that mode is absent (decisions
+ * D42, D58, D59, D108, D112). */
 void verifier_settings_report(const Config *config);
 
 /* Whole seconds of `quote_interval`, rounded up: "2s" shows 2 (decision D65). */

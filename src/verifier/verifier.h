@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/ticker.h"
 #include "http/server.h"
 #include "policy/severity.h"
 #include "store/database.h"
@@ -13,7 +14,7 @@
 typedef struct ServerKeys ServerKeys;       /* verifier/server_keys.h */
 typedef struct SessionLimits SessionLimits; /* verifier/session_limits.h */
 typedef struct AppraisalPool AppraisalPool; /* verifier/appraisal_pool.h */
-typedef struct Liveness Liveness;           /* verifier/liveness.h */
+typedef struct Delivery Delivery;           /* verifier/delivery.h */
 typedef struct PolicyRules PolicyRules;     /* verifier/posted_policy.h */
 
 typedef struct {
@@ -25,7 +26,9 @@ typedef struct {
     ServerKeys *keys;
     SessionLimits *limits;
     AppraisalPool *appraisals;
-    Liveness *liveness;
+    Delivery *delivery;
+    Ticker *housekeeping; /* verifier/housekeeping.h */
+    Ticker *liveness;     /* verifier/liveness.h */
 } Verifier;
 
 /* The API's table of contents. */

@@ -429,9 +429,9 @@ def test_the_interval_is_shown(deployment, interval, period, limit):
 
 def test_options_without_effect_are_told(deployment):
     verifier = deployment.start_verifier({
-        "KEYLIME_VERIFIER_REQUEST_TIMEOUT": "30", "KEYLIME_VERIFIER_NUM_WORKERS": "3",
-        "KEYLIME_VERIFIER_REVOCATIONS_WEBHOOK_URL": "https://localhost/x"})
-    for name in ("request_timeout", "num_workers", "webhook_url"):
+        "KEYLIME_VERIFIER_NUM_WORKERS": "3",
+        "KEYLIME_VERIFIER_REVOCATIONS_ENABLED_REVOCATION_NOTIFICATIONS": "['agent']"})
+    for name in ("num_workers", "enabled_revocation_notifications"):
         lines = [line for line in verifier.output().splitlines()
                  if name in line and "no effect" in line]
         assert len(lines) == 1, f"{name}: {lines}"

@@ -17,8 +17,9 @@ typedef struct {
 static bool prune_work(Connection *connection, gpointer data, GError **error)
 {
     const Prune *call = data;
+    guint64 deleted;
     return history_prune(connection, &call->machine->verifier.settings, call->agent, call->index,
-                         call->at, error);
+                         call->at, &deleted, error);
 }
 
 /* Of an agent whose clean-up may be due, or is (`due`). */
