@@ -6,6 +6,7 @@
 #include "pki/pem_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What a machine needs below its keylime_dir: an agent the CA only, and never a client's key. */
@@ -110,24 +111,54 @@ static bool fill(const CaRequest *request, const BundleKind *kind, GError **erro
            write_advice(request, kind, error);
 }
 
+/* All that fill() may have written: the folder was not there before. */
+static void remove_folder(const char *path)
+{
+    static const char *const names[] = {"cv_ca/cacert.crt",
+                                        "cv_ca/cacrl.pem",
+                                        "cv_ca/server-cert.crt",
+                                        "cv_ca/server-private.pem",
+                                        "cv_ca/server-public.pem",
+                                        "cv_ca/client-cert.crt",
+                                        "cv_ca/client-private.pem",
+                                        "cv_ca/client-public.pem",
+                                        "cv_ca",
+                                        "README"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *name = g_build_filename(path, names[i], NULL);
+        remove(name);
+    }
+    remove(path);
+}
+
+static const char *problem_of(const CaRequest *request, const BundleKind *kind)
+{
+    if (!kind)
+        return "bundle needs --for registrar, verifier, tenant or agent";
+    if (!request->output)
+        return "bundle needs --output, the folder to make";
+    if (kind->pair && !request->name)
+        return "this bundle needs --name: the machine's host name, or the person's name for a "
+               "tenant";
+    return NULL;
+}
+
 bool ca_bundle(const CaRequest *request, GError **error)
 {
     const BundleKind *kind = kind_of(request->target);
-    if (!kind)
-        return refuse(error, "bundle needs --for registrar, verifier, tenant or agent");
-    if (!request->output)
-        return refuse(error, "bundle needs --output, the folder to make");
-    if (kind->pair && !request->name)
-        return refuse(error, "this bundle needs --name: the machine's host name, or the person's "
-                             "name for a tenant");
+    const char *problem = problem_of(request, kind);
+    if (problem)
+        return refuse(error, problem);
     if (!make_folder(request->output, error))
         return false;
-    if (kind->pair &&
-        !authority_create_certificate(request->directory, request->settings, request->name,
-                                      kind->role, request->dns, request->ip, error))
+    bool made = (!kind->pair ||
+                 authority_create_certificate(request->directory, request->settings, request->name,
+                                              kind->role, request->dns, request->ip, error)) &&
+                fill(request, kind, error);
+    if (!made) {
+        remove_folder(request->output);
         return false;
-    if (!fill(request, kind, error))
-        return false;
+    }
     log_info("Made %s for %s: its README says what to do with it", request->output, kind->program);
     return true;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/tool.h"
 #include "pki/authority.h"
 
 #define CA_ERROR (ca_error_quark())
@@ -25,14 +26,15 @@ typedef struct {
 } CaRequest;
 
 typedef struct {
-    const char *name;
-    const char *summary;
+    ToolCommand tool;
     bool needs_name, needs_password;
+    const char *makes; /* files in the directory, with blanks between, NAME for the name */
     bool (*run)(const CaRequest *request, GError **error);
 } CaCommand;
 
-/* Ends with an entry without name. */
-extern const CaCommand ca_commands[];
+extern const Tool ca_tool;
+/* NULL: there is no such command. */
+const CaCommand *ca_find_command(const char *name);
 
 /* `<name>-pkg.zip`: the pair, the CA's certificate, its revocation lists (§10.3). ca/package.c */
 bool ca_package(const CaRequest *request, GError **error);

@@ -40,7 +40,7 @@ bool tool_option_is_for(const ToolOption *option, const char *command)
  */
 
 typedef struct {
-    const ToolOption *options;
+    const ToolOption *tables[2]; /* NULL = none */
     int argc, next;
     char **argv;
     void *out;
@@ -58,15 +58,25 @@ static bool is_abbreviated(const ToolOption *option, const char *name)
                                 (option->alias && g_str_has_prefix(option->alias, name)));
 }
 
+/* The options of both tables one after the other; NULL past the end. */
+static const ToolOption *option_at(const LineReader *reader, guint index)
+{
+    for (guint table = 0; table < G_N_ELEMENTS(reader->tables); table++)
+        for (const ToolOption *option = reader->tables[table]; option && option->full; option++)
+            if (index-- == 0)
+                return option;
+    return NULL;
+}
+
 /* The option called `name`: exactly, or by an abbreviation that fits one long option only. NULL
  * without an error: there is none. */
 static const ToolOption *find_option(const LineReader *reader, const char *name, GError **error)
 {
-    const ToolOption *abbreviated = NULL;
-    for (const ToolOption *option = reader->options; option->full; option++)
+    const ToolOption *option, *abbreviated = NULL;
+    for (guint i = 0; (option = option_at(reader, i)); i++)
         if (is_called(option, name))
             return option;
-    for (const ToolOption *option = reader->options; option->full; option++) {
+    for (guint i = 0; (option = option_at(reader, i)); i++) {
         if (!is_abbreviated(option, name))
             continue;
         if (abbreviated) {
@@ -169,10 +179,10 @@ static bool keep_word(ToolWords *words, const char *word, GError **error)
     return true;
 }
 
-bool tool_parse(const ToolOption *options, int argc, char **argv, void *out, ToolWords *words,
-                GError **error)
+bool tool_parse(const Tool *tool, const ToolCommand *command, int argc, char **argv, void *out,
+                ToolWords *words, GError **error)
 {
-    LineReader reader = {options, argc, 1, argv, out};
+    LineReader reader = {{tool->options, command ? command->options : NULL}, argc, 1, argv, out};
     bool only_words = false;
     *words = (ToolWords){0};
     while (reader.next < argc) {
@@ -184,6 +194,21 @@ bool tool_parse(const ToolOption *options, int argc, char **argv, void *out, Too
                                                                  : !take_word(&reader, word, error))
             return false;
     }
+    return true;
+}
+
+bool tool_parse_command(const Tool *tool, int argc, char **argv, void *out, const char **command,
+                        GError **error)
+{
+    ToolWords words;
+    if (!tool_parse(tool, NULL, argc, argv, out, &words, error))
+        return false;
+    if (words.count > 1 || (words.count == 1 && *command))
+        return usage(error, "unrecognized argument: %s", words.word[words.count - 1]);
+    if (words.count == 1 && !tool_find_command(tool, words.word[0]))
+        return usage(error, "there is no command %s", words.word[0]);
+    if (words.count == 1)
+        *command = words.word[0];
     return true;
 }
 

@@ -38,6 +38,11 @@ typedef struct {
     bool rare; /* in --help of the whole program only */
 } ToolOption;
 
+/* The first members of a row, for a member of `struct_`. */
+#define TOOL_OPTION(struct_, kind_, brief_, full_, member_, value_)                                \
+    .brief = brief_, .full = full_, .kind = kind_, .offset = G_STRUCT_OFFSET(struct_, member_),    \
+    .value = value_
+
 typedef struct {
     const char *name;          /* "add"; "create runtime" */
     const char *group;         /* heading in the list of commands */
@@ -46,6 +51,7 @@ typedef struct {
     const char *details;       /* paragraphs for COMMAND --help; NULL = none */
     const char *json;          /* what --json prints; NULL = there is no --json */
     const char *examples;      /* lines */
+    const char *words;         /* behind the name: FILE, DIR complete paths; NULL = none */
     const ToolOption *options; /* of this command alone, ends with `full` NULL; NULL = none */
 } ToolCommand;
 
@@ -55,9 +61,8 @@ typedef struct {
     const char *summary;
     const ToolOption *options; /* of all commands; ends with `full` NULL; NULL = none */
     const ToolCommand *(*command_at)(guint index); /* NULL past the end; NULL = no commands */
-    const char *words;    /* what words besides options are: FILE; NULL = none or the command */
-    const char *examples; /* lines */
-    const char *notes;    /* paragraphs at the end of --help */
+    const char *examples;                          /* lines */
+    const char *notes;                             /* paragraphs at the end of --help */
 } Tool;
 
 /* NULL: there is no such command. */
@@ -73,11 +78,17 @@ typedef struct {
 GQuark tool_error_quark(void);
 
 /*
- * Read argv[1] and so on by `options` into `out`, which is zeroed by the caller; words that belong
- * to no option go into `words`. Texts borrow from argv. False: a usage error (exit status 2).
+ * Read argv[1] and so on by the options of the tool and of the command (NULL = none) into `out`,
+ * which is zeroed by the caller; words that belong to no option go into `words`. Texts borrow from
+ * argv. False: a usage error (exit status 2).
  */
-bool tool_parse(const ToolOption *options, int argc, char **argv, void *out, ToolWords *words,
-                GError **error);
+bool tool_parse(const Tool *tool, const ToolCommand *command, int argc, char **argv, void *out,
+                ToolWords *words, GError **error);
+/* The same for a tool whose command is the value of an option, `*command` in `out`, or the only
+ * word.
+ */
+bool tool_parse_command(const Tool *tool, int argc, char **argv, void *out, const char **command,
+                        GError **error);
 /* Those of `options` that were given and are not for `command`: "--key and --file", NULL = none.
  * Newly allocated. */
 char *tool_useless_options(const ToolOption *options, const char *command, const void *parsed);

@@ -24,7 +24,8 @@ static void print_paragraphs(FILE *out, const char *text)
 static void print_usage(const Tool *tool, const ToolCommand *command, FILE *out)
 {
     if (command) {
-        fprintf(out, "Usage: %s %s [OPTION...]\n", tool->name, command->name);
+        fprintf(out, "Usage: %s %s [OPTION...]%s%s\n", tool->name, command->name,
+                command->words ? " " : "", command->words ? command->words : "");
         return;
     }
     g_auto(GStrv) lines = g_strsplit(tool->synopsis, "\n", -1);

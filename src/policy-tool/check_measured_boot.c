@@ -12,20 +12,9 @@
 #include <string.h>
 
 typedef struct {
-    char *policy_file, *log_file, *pcr_file, *policy_name, *profile_name, *bank_name;
-    gboolean json;
+    CommonOptions common;
+    const char *policy_file, *log_file, *pcr_file, *policy_name, *profile_name, *bank_name;
 } CheckOptions;
-
-static void check_options_clear(CheckOptions *options)
-{
-    g_free(options->policy_file);
-    g_free(options->log_file);
-    g_free(options->pcr_file);
-    g_free(options->policy_name);
-    g_free(options->profile_name);
-    g_free(options->bank_name);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckOptions, check_options_clear)
 
 /* What the options and files come to. */
 typedef struct {
@@ -233,47 +222,57 @@ static int judge(const Subject *subject)
     g_autoptr(Verdict) verdict = verdict_new();
     pcr_check(&check, &state, verdict);
     g_autoptr(GPtrArray) notes = collect_notes(subject);
-    if (subject->options->json)
+    if (subject->options->common.json)
         print_as_json(subject, verdict, notes);
     else
         print_for_people(subject, verdict, notes);
     return verdict->evaluation == EVALUATION_PASS ? STATUS_GOOD : STATUS_FAILED;
 }
 
-static int run(int argc, char **argv)
+static int run(PolicyCall *call)
 {
-    g_auto(CheckOptions) options = {0};
-    const GOptionEntry entries[] = {
-        {"mb-policy", 'p', 0, G_OPTION_ARG_FILENAME, &options.policy_file,
-         "the measured-boot policy, a reference state (required)", "FILE"},
-        {"event-log", 'e', 0, G_OPTION_ARG_FILENAME, &options.log_file,
-         "the boot event log, as binary_bios_measurements has it (required)", "FILE"},
-        {"pcrs", 0, 0, G_OPTION_ARG_FILENAME, &options.pcr_file,
-         "values of the PCRs: output of tpm2_pcrread, or JSON (default: what the log gives)",
-         "FILE"},
-        {"policy-name", 'n', 0, G_OPTION_ARG_STRING, &options.policy_name,
-         "measured_boot_policy_name: accept-all, reject-all, example (default) or hardware",
-         "NAME"},
-        {"profile", 0, 0, G_OPTION_ARG_STRING, &options.profile_name,
-         "measured_boot_profile: strict (default) or upstream", "NAME"},
-        {"bank", 'b', 0, G_OPTION_ARG_STRING, &options.bank_name,
-         "the bank that the quote covers (default: sha256)", "NAME"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "print the verdict as JSON", NULL},
-        {NULL},
-    };
+    CheckOptions options = {0};
     int status;
-    if (!command_parse(&check_measured_boot_command, entries, argc, argv, &status))
+    if (!command_parse(call, &options, &status))
         return status;
     g_auto(Subject) subject = {.options = &options};
     g_autofree char *wrong = read_words(&options, &subject);
     if (wrong)
-        return command_fail(&check_measured_boot_command, STATUS_USAGE, "%s", wrong);
+        return command_fail(call, STATUS_USAGE, "%s", wrong);
     g_autoptr(GError) error = NULL;
     if (!read_log(&subject, &error) || !read_policy(&subject, &error) ||
         !read_pcrs(&subject, &error))
-        return command_fail(&check_measured_boot_command, STATUS_USAGE, "%s", error->message);
+        return command_fail(call, STATUS_USAGE, "%s", error->message);
     return judge(&subject);
 }
 
+/* clang-format off */
+#define TEXT(brief_, full_, member_, value_) TOOL_OPTION(CheckOptions, TOOL_TEXT, brief_, full_, member_, value_)
+
+static const ToolOption options[] = {
+    {TEXT("-p", "--mb-policy", policy_file, "FILE"), .group = "Input",
+     .help = "The measured-boot policy, a reference state (required)."},
+    {TEXT("-e", "--event-log", log_file, "FILE"), .group = "Input",
+     .help = "The boot event log, as binary_bios_measurements has it (required)."},
+    {TEXT(NULL, "--pcrs", pcr_file, "FILE"), .group = "Input", .default_text = "what the log gives",
+     .help = "Values of the PCRs: output of tpm2_pcrread, or JSON."},
+    {TEXT("-n", "--policy-name", policy_name, "NAME"), .group = "Rules", .default_text = "example",
+     .words = "accept-all reject-all example hardware", .help = "As the verifier's option measured_boot_policy_name."},
+    {TEXT(NULL, "--profile", profile_name, "NAME"), .group = "Rules", .default_text = "strict",
+     .words = "strict upstream", .help = "As the verifier's option measured_boot_profile."},
+    {TEXT("-b", "--bank", bank_name, "NAME"), .group = "Rules", .default_text = "sha256",
+     .words = "sha1 sha256 sha384 sha512", .help = "The bank that the quote covers."},
+    {0},
+};
+
 const PolicyCommand check_measured_boot_command = {
-    "check", "measured-boot", "say whether a boot event log passes a measured-boot policy", run};
+    {"check measured-boot", "Measured boot policies", "say whether a boot event log passes a measured-boot policy",
+     .details = "The verifier's own check, without verifier, agent or TPM. Exit status 0 if it passes, 1 if not, 2 if it"
+                " cannot be judged.",
+     .json = "evaluation, failure_reason, policy_name, profile, bank, event_count, failures, notes.",
+     .examples = "keylime-policy check measured-boot -p reference.json -e binary_bios_measurements\n"
+                 "tpm2_pcrread sha256 > pcrs; keylime-policy check measured-boot -p reference.json \\\n"
+                 "    -e /sys/kernel/security/tpm0/binary_bios_measurements --pcrs pcrs",
+     .options = options},
+    run};
+/* clang-format on */

@@ -14,21 +14,10 @@
 #define DEFAULT_BANK TPM_ALG_SHA256
 
 typedef struct {
-    char *policy, *list, *hash_alg, *pcr10, *violations;
-    char **keys;
-    gboolean json;
+    CommonOptions common;
+    const char *policy, *list, *hash_alg, *pcr10, *violations;
+    const char *keys[TOOL_MAX_REPEATS + 1]; /* NULL-terminated */
 } CheckOptions;
-
-static void check_options_clear(CheckOptions *options)
-{
-    g_free(options->policy);
-    g_free(options->list);
-    g_free(options->hash_alg);
-    g_free(options->pcr10);
-    g_free(options->violations);
-    g_strfreev(options->keys);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckOptions, check_options_clear)
 
 /* All that is judged and what it is judged by. */
 typedef struct {
@@ -71,10 +60,10 @@ static bool load_list(const char *path, CheckInput *input, GError **error)
            (g_bytes_get_size(input->list) > 0 || command_refuse(error, "%s: holds no entry", path));
 }
 
-static bool load_keys(char **paths, CheckInput *input, GError **error)
+static bool load_keys(const char *const *paths, CheckInput *input, GError **error)
 {
     input->keys = ima_keyring_new();
-    for (; paths && *paths; paths++) {
+    for (; *paths; paths++) {
         g_autoptr(GBytes) data = command_read(*paths, error);
         if (!data)
             return false;
@@ -234,16 +223,16 @@ static void print_text(const CheckInput *input, const CheckResult *result)
            entries_per_second(result));
 }
 
-static int check(const CheckOptions *options)
+static int check(const PolicyCall *call, const CheckOptions *options)
 {
     g_auto(CheckInput) input = {0};
     g_autoptr(GError) error = NULL;
     if (!load(options, &input, &error))
-        return command_fail(&check_runtime_command, STATUS_USAGE, "%s", error->message);
+        return command_fail(call, STATUS_USAGE, "%s", error->message);
     g_autoptr(Verdict) verdict = verdict_new();
     CheckResult result = {.verdict = verdict};
     appraise(&input, &result);
-    if (options->json)
+    if (call->json)
         print_json(&input, &result);
     else
         print_text(&input, &result);
@@ -251,35 +240,46 @@ static int check(const CheckOptions *options)
     return verdict->evaluation == EVALUATION_PASS ? STATUS_GOOD : STATUS_FAILED;
 }
 
-static int run(int argc, char **argv)
+static int run(PolicyCall *call)
 {
-    g_auto(CheckOptions) options = {0};
-    const GOptionEntry entries[] = {
-        {"runtime-policy", 'r', 0, G_OPTION_ARG_FILENAME, &options.policy,
-         "the policy, also a signed one, whose signature is not looked at (required)", "FILE"},
-        {"ima-measurement-list", 'm', 0, G_OPTION_ARG_FILENAME, &options.list,
-         "the list from its first entry on (default: this machine's)", "FILE"},
-        {"hash-alg", 'a', 0, G_OPTION_ARG_STRING, &options.hash_alg,
-         "PCR bank that is replayed (default: that of --pcr10, or sha256)", "NAME"},
-        {"pcr10", 'p', 0, G_OPTION_ARG_STRING, &options.pcr10,
-         "PCR 10, which the list must reach after one of its entries", "HEX"},
-        {"verification-key", 'k', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.keys,
-         "certificate or key of file signatures, besides the policy's; repeatable", "FILE"},
-        {"violations", 0, 0, G_OPTION_ARG_STRING, &options.violations,
-         "files changed while measured: path (default), ignore or fail, as the verifier's option "
-         "ima_violations",
-         "WORD"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "print one JSON object", NULL},
-        {NULL},
-    };
+    CheckOptions options = {0};
     int status;
-    if (!command_parse(&check_runtime_command, entries, argc, argv, &status))
+    if (!command_parse(call, &options, &status))
         return status;
     if (!options.policy)
-        return command_fail(&check_runtime_command, STATUS_USAGE,
+        return command_fail(call, STATUS_USAGE,
                             "--runtime-policy is needed; --help shows all options");
-    return check(&options);
+    return check(call, &options);
 }
 
+/* clang-format off */
+#define TEXT(brief_, full_, member_, value_) TOOL_OPTION(CheckOptions, TOOL_TEXT, brief_, full_, member_, value_)
+#define REPEATED(brief_, full_, member_, value_) TOOL_OPTION(CheckOptions, TOOL_REPEATED, brief_, full_, member_, value_)
+
+static const ToolOption options[] = {
+    {TEXT("-r", "--runtime-policy", policy, "FILE"), .group = "Input",
+     .help = "The policy (required), also a signed one, whose signature is not looked at."},
+    {TEXT("-m", "--ima-measurement-list", list, "FILE"), .group = "Input", .default_text = "this machine's",
+     .help = "The list from its first entry on."},
+    {TEXT("-p", "--pcr10", pcr10, "HEX"), .group = "Input",
+     .help = "PCR 10, which the list must reach after one of its entries."},
+    {TEXT("-a", "--hash-alg", hash_alg, "NAME"), .group = "Rules", .words = "sha1 sha256 sha384 sha512",
+     .default_text = "that of --pcr10, or sha256", .help = "PCR bank that is replayed."},
+    {REPEATED("-k", "--verification-key", keys, "FILE"), .group = "Rules",
+     .help = "Certificate or key of file signatures, besides the policy's."},
+    {TEXT(NULL, "--violations", violations, "WORD"), .group = "Rules", .words = "path ignore fail",
+     .default_text = "path", .help = "What becomes of files that changed while they were measured, as the verifier's"
+                                     " option ima_violations."},
+    {0},
+};
+
 const PolicyCommand check_runtime_command = {
-    "check", "runtime", "judge a measurement list by a runtime policy, offline", run};
+    {"check runtime", "Runtime policies", "judge a measurement list by a runtime policy, offline",
+     .details = "By the verifier's own judgement and without a server. For each failure: the entry's number, path and"
+                " digest, and what the policy has. Exit status 0 if it passes, 1 if not, 2 if it cannot be judged.",
+     .json = "verdict, failures, failure_count, entries, hash_alg, running_pcr, entries_covered, entries_per_second.",
+     .examples = "keylime-policy check runtime -r policy.json\n"
+                 "keylime-policy check runtime -r policy.json -m ascii_runtime_measurements --json",
+     .options = options},
+    run};
+/* clang-format on */

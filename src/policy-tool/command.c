@@ -13,43 +13,55 @@ G_DEFINE_QUARK(keylime - policy - command - error, command_error)
 /* Bytes of a file that is read at once at the most: a policy of a million digests has 130 MB. */
 #define MAX_CONTENT (1024u * 1024 * 1024)
 
-bool command_parse(const PolicyCommand *command, const GOptionEntry *entries, int argc, char **argv,
-                   int *status)
+static int fail(const PolicyCall *call, int status, const char *reason)
 {
-    return command_parse_with(command, entries, NULL, argc, argv, status);
+    fprintf(stderr, "keylime-policy %s: %s\n", call->command->tool.name, reason);
+    g_autoptr(GError) lost = NULL;
+    g_autoptr(Json) document = json_object_new_object();
+    json_add(document, "error", tool_json_error(reason, status));
+    if (call->json && !tool_print_json(document, &lost))
+        command_note("%s", lost->message);
+    return status;
 }
 
-bool command_parse_with(const PolicyCommand *command, const GOptionEntry *entries, gpointer data,
-                        int argc, char **argv, int *status)
+int command_fail(const PolicyCall *call, int status, const char *format, ...)
 {
-    g_autofree char *words = g_strdup_printf("%s %s", command->action, command->object);
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-    g_option_context_set_summary(context, command->summary);
-    g_option_context_set_help_enabled(context, FALSE);
-    gboolean help = FALSE;
-    const GOptionEntry help_entry[] = {
-        {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this text", NULL}, {NULL}};
-    GOptionGroup *group = g_option_group_new(NULL, NULL, NULL, data, NULL);
-    g_option_group_add_entries(group, entries);
-    g_option_group_add_entries(group, help_entry);
-    g_option_context_set_main_group(context, group);
-    g_autofree char *name = g_strdup_printf("keylime-policy %s", words);
-    g_set_prgname(name);
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *reason = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    return fail(call, status, reason);
+}
+
+void command_print_version(void)
+{
+    puts("keylime-policy " KEYLIME_VERSION);
+}
+
+bool command_parse(PolicyCall *call, void *options, int *status)
+{
+    const CommonOptions *common = options;
+    const ToolCommand *command = &call->command->tool;
     g_autoptr(GError) error = NULL;
     *status = STATUS_GOOD;
-    if (!g_option_context_parse(context, &argc, &argv, &error)) {
-        *status =
-            command_fail(command, STATUS_USAGE, "%s; --help shows all options", error->message);
+    bool parsed =
+        tool_parse(&policy_tool, command, call->argc, call->argv, options, &call->words, &error);
+    call->json = parsed ? common->json : tool_wants_json(call->argc, call->argv);
+    if (!parsed) {
+        *status = command_fail(call, STATUS_USAGE, "%s; --help shows all options", error->message);
         return false;
     }
-    if (help) {
-        g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
-        fputs(text, stdout);
+    if (common->help) {
+        tool_print_help(&policy_tool, command, stdout);
         return false;
     }
-    if (argc > 1) {
-        *status = command_fail(command, STATUS_USAGE,
-                               "unexpected word %s; --help shows all options", argv[1]);
+    if (common->version) {
+        command_print_version();
+        return false;
+    }
+    if (call->words.count > 0 && !command->words) {
+        *status = command_fail(call, STATUS_USAGE, "unexpected word %s; --help shows all options",
+                               call->words.word[0]);
         return false;
     }
     return true;
@@ -63,16 +75,6 @@ bool command_refuse(GError **error, const char *format, ...)
     va_end(arguments);
     g_set_error_literal(error, COMMAND_ERROR, 0, reason);
     return false;
-}
-
-int command_fail(const PolicyCommand *command, int status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *reason = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "keylime-policy %s %s: %s\n", command->action, command->object, reason);
-    return status;
 }
 
 char *command_timestamp(void)
@@ -151,14 +153,31 @@ static bool write_special(const char *path, Bytes content, GError **error)
     return written;
 }
 
+static bool is_standard_output(const char *path)
+{
+    return !path || strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
+}
+
 bool command_write(const char *path, Bytes content, GError **error)
 {
     struct stat status;
-    if (!path || strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+    if (is_standard_output(path))
         return write_stream(stdout, "standard output", content, error);
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return write_special(path, content, error);
     return g_file_set_contents_full(path, (const char *)content.data, (gssize)content.size,
                                     G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
                                     0644, error);
+}
+
+bool command_write_result(const PolicyCall *call, const char *output, Bytes content, Json *told,
+                          GError **error)
+{
+    g_autoptr(Json) document = told ? told : json_object_new_object();
+    if (!command_write(output, content, error))
+        return false;
+    if (!call->json || is_standard_output(output))
+        return true;
+    json_add_text(document, "output", output);
+    return tool_print_json(document, error);
 }

@@ -8,19 +8,10 @@
 #include "policy/runtime_policy.h"
 
 typedef struct {
-    char *allowlist, *policy, *exclude_list, *output;
-    char **keys;
+    CommonOptions common;
+    const char *allowlist, *policy, *exclude_list, *output;
+    const char *keys[TOOL_MAX_REPEATS + 1]; /* NULL-terminated */
 } ConvertOptions;
-
-static void convert_options_clear(ConvertOptions *options)
-{
-    g_free(options->allowlist);
-    g_free(options->policy);
-    g_free(options->exclude_list);
-    g_free(options->output);
-    g_strfreev(options->keys);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConvertOptions, convert_options_clear)
 
 static Json *convert_allowlist(Bytes text, const char *timestamp, GError **error)
 {
@@ -71,7 +62,7 @@ static bool add_excludes(const ConvertOptions *options, Json *policy, GError **e
 static bool add_keys(const ConvertOptions *options, Json *policy, GError **error)
 {
     g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func((GDestroyNotify)ima_key_unref);
-    for (char **path = options->keys; path && *path; path++) {
+    for (const char *const *path = options->keys; *path; path++) {
         g_autoptr(GBytes) data = command_read(*path, error);
         if (!data)
             return false;
@@ -88,7 +79,8 @@ static bool add_keys(const ConvertOptions *options, Json *policy, GError **error
 }
 
 /* What came out must be a policy: older forms were not checked as strictly. */
-static bool write_policy(const ConvertOptions *options, Json *policy, GError **error)
+static bool write_policy(const PolicyCall *call, const ConvertOptions *options, Json *policy,
+                         GError **error)
 {
     g_autofree char *text = json_to_python_text(policy);
     g_autoptr(RuntimePolicy) checked =
@@ -97,43 +89,54 @@ static bool write_policy(const ConvertOptions *options, Json *policy, GError **e
         g_prefix_error(error, "what comes out is no policy that a verifier takes: ");
         return false;
     }
-    return command_write(options->output, bytes_of_text(text), error);
+    return command_write_result(call, options->output, bytes_of_text(text), NULL, error);
 }
 
-static bool convert(const ConvertOptions *options, GError **error)
+static bool convert(const PolicyCall *call, const ConvertOptions *options, GError **error)
 {
     g_autoptr(Json) policy = convert_input(options, error);
     return policy && add_excludes(options, policy, error) && add_keys(options, policy, error) &&
-           write_policy(options, policy, error);
+           write_policy(call, options, policy, error);
 }
 
-static int run(int argc, char **argv)
+static int run(PolicyCall *call)
 {
-    g_auto(ConvertOptions) options = {0};
-    const GOptionEntry entries[] = {
-        {"allowlist", 'a', 0, G_OPTION_ARG_FILENAME, &options.allowlist,
-         "lines of digest and path, or a JSON allow list", "FILE"},
-        {"runtime-policy", 'r', 0, G_OPTION_ARG_FILENAME, &options.policy,
-         "a policy of an earlier version, or a stored row of one", "FILE"},
-        {"excludelist", 'e', 0, G_OPTION_ARG_FILENAME, &options.exclude_list,
-         "expressions, one a line, for names that are not judged; \"#\" begins a comment", "FILE"},
-        {"verification-key", 'k', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.keys,
-         "certificate or key of file signatures; repeatable", "FILE"},
-        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
-         "where the policy goes (default: standard output)", "FILE"},
-        {NULL},
-    };
+    ConvertOptions options = {0};
     int status;
-    if (!command_parse(&convert_runtime_command, entries, argc, argv, &status))
+    if (!command_parse(call, &options, &status))
         return status;
     if (!options.allowlist == !options.policy)
-        return command_fail(&convert_runtime_command, STATUS_USAGE,
+        return command_fail(call, STATUS_USAGE,
                             "one of --allowlist and --runtime-policy is needed");
     g_autoptr(GError) error = NULL;
-    if (!convert(&options, &error))
-        return command_fail(&convert_runtime_command, STATUS_FAILED, "%s", error->message);
+    if (!convert(call, &options, &error))
+        return command_fail(call, STATUS_FAILED, "%s", error->message);
     return STATUS_GOOD;
 }
 
+/* clang-format off */
+#define TEXT(brief_, full_, member_, value_) TOOL_OPTION(ConvertOptions, TOOL_TEXT, brief_, full_, member_, value_)
+#define REPEATED(brief_, full_, member_, value_) TOOL_OPTION(ConvertOptions, TOOL_REPEATED, brief_, full_, member_, value_)
+
+static const ToolOption options[] = {
+    {TEXT("-a", "--allowlist", allowlist, "FILE"), .group = "Input",
+     .help = "Lines of digest and path, or a JSON allow list."},
+    {TEXT("-r", "--runtime-policy", policy, "FILE"), .group = "Input",
+     .help = "A policy of an earlier version, or a stored row of one."},
+    {TEXT("-e", "--excludelist", exclude_list, "FILE"), .group = "Input",
+     .help = "Expressions, one a line, for names that are not judged. \"#\" begins a comment."},
+    {REPEATED("-k", "--verification-key", keys, "FILE"), .group = "Input",
+     .help = "Certificate or key of file signatures."},
+    {TEXT("-o", "--output", output, "FILE"), .group = "Output", .default_text = "standard output",
+     .help = "Where the policy goes. A file is replaced whole or not at all."},
+    {0},
+};
+
 const PolicyCommand convert_runtime_command = {
-    "convert", "runtime", "make a runtime policy from an older list or policy", run};
+    {"convert runtime", "Runtime policies", "make a runtime policy from an older list or policy",
+     .details = "What a verifier would not take is not written.",
+     .json = "the policy; with --output the member output, its file.",
+     .examples = "keylime-policy convert runtime -a allowlist.txt -e excludes.txt -o policy.json",
+     .options = options},
+    run};
+/* clang-format on */

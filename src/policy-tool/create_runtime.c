@@ -14,32 +14,21 @@
 #define KERNEL_LIST "/sys/kernel/security/ima/ascii_runtime_measurements"
 #define DEFAULT_ALGORITHM "sha256"
 #define DEFAULT_WORKERS 8
+#define MAX_WORKERS 1024
 
 typedef struct {
-    char *output, *base_policy, *allowlist, *exclude_list, *measurement_list;
-    char *algorithm, *ramdisk_dir, *rootfs, *skip_path;
-    char *local_rpm, *remote_rpm, *local_deb, *remote_deb;
-    char **ignored_keyrings, **keys;
-    gboolean keyrings, buffers, show_allowlist, verbose;
-    gint workers;
+    CommonOptions common;
+    const char *output, *base_policy, *allowlist, *exclude_list, *measurement_list;
+    const char *algorithm, *ramdisk_dir, *rootfs, *skip_path, *workers_text;
+    const char *local_rpm, *remote_rpm, *local_deb, *remote_deb;
+    const char *ignored_keyrings[TOOL_MAX_REPEATS + 1], *keys[TOOL_MAX_REPEATS + 1];
+    bool keyrings, buffers, show_allowlist, verbose;
+    guint64 workers;
 } CreateOptions;
-
-static void create_options_clear(CreateOptions *options)
-{
-    char *texts[] = {options->output,       options->base_policy,      options->allowlist,
-                     options->exclude_list, options->measurement_list, options->algorithm,
-                     options->ramdisk_dir,  options->rootfs,           options->skip_path,
-                     options->local_rpm,    options->remote_rpm,       options->local_deb,
-                     options->remote_deb};
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free(texts[i]);
-    g_strfreev(options->ignored_keyrings);
-    g_strfreev(options->keys);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
 
 /* What is put together, and what is known of it on the way. */
 typedef struct {
+    const PolicyCall *call;
     const CreateOptions *options;
     PolicyDocument *document;
     const char *algorithm;        /* of the digests; NULL until something tells */
@@ -135,8 +124,7 @@ static bool add_measurement_list(Creation *creation, GError **error)
     if (length > 0 &&
         !settle_algorithm(creation, file_digest_name_of_length(length), "measurement list", error))
         return false;
-    MeasuredSettings settings = {options->keyrings, options->buffers,
-                                 (const char *const *)options->ignored_keyrings};
+    MeasuredSettings settings = {options->keyrings, options->buffers, options->ignored_keyrings};
     measured_digests_add(list, &settings, creation->document);
     return true;
 }
@@ -228,7 +216,7 @@ static bool add_excludes(Creation *creation, GError **error)
 
 static bool add_keys(Creation *creation, GError **error)
 {
-    for (char **path = creation->options->keys; path && *path; path++) {
+    for (const char *const *path = creation->options->keys; *path; path++) {
         g_autoptr(GBytes) data = command_read(*path, error);
         g_autoptr(ImaKey) key = data ? ima_key_parse(bytes_of_gbytes(data), error) : NULL;
         if (!key) {
@@ -243,12 +231,22 @@ static bool add_keys(Creation *creation, GError **error)
 
 static void add_ignored_keyrings(Creation *creation)
 {
-    for (char **name = creation->options->ignored_keyrings; name && *name; name++)
+    for (const char *const *name = creation->options->ignored_keyrings; *name; name++)
         policy_document_ignore_keyring(creation->document, *name);
 }
 
 /* --- the result ---------------------------------------------------------------------------------
  */
+
+static Json *sizes_told(const PolicyDocument *document)
+{
+    Json *told = json_object_new_object();
+    json_add_int(told, "paths", policy_document_size(document, RUNTIME_POLICY_DIGESTS));
+    json_add_int(told, "keyrings", policy_document_size(document, RUNTIME_POLICY_KEYRINGS));
+    json_add_int(told, "buffers", policy_document_size(document, RUNTIME_POLICY_IMA_BUF));
+    json_add_int(told, "unnamable", policy_document_unnamable(document));
+    return told;
+}
 
 static bool write_result(const Creation *creation, GError **error)
 {
@@ -271,13 +269,16 @@ static bool write_result(const Creation *creation, GError **error)
                      policy_document_size(creation->document, RUNTIME_POLICY_IMA_BUF));
     g_autofree char *lines =
         options->show_allowlist ? policy_document_allowlist(creation->document) : NULL;
-    return command_write(options->output, bytes_of_text(lines ? lines : text), error);
+    return command_write_result(creation->call, options->output,
+                                bytes_of_text(lines ? lines : text), sizes_told(creation->document),
+                                error);
 }
 
-static bool create(const CreateOptions *options, GError **error)
+static bool create(const PolicyCall *call, const CreateOptions *options, GError **error)
 {
     g_autoptr(PolicyDocument) document = policy_document_new();
-    Creation creation = {.options = options,
+    Creation creation = {.call = call,
+                         .options = options,
                          .document = document,
                          .algorithm = options->algorithm,
                          .algorithm_source = "option --algo",
@@ -295,89 +296,104 @@ static bool create(const CreateOptions *options, GError **error)
     return write_result(&creation, error);
 }
 
-/* -m without a value is this machine's list. */
-static gboolean take_measurement_list(const char *name, const char *value, gpointer data,
-                                      GError **error)
-{
-    CreateOptions *options = data;
-    g_free(options->measurement_list);
-    options->measurement_list = g_strdup(value ? value : KERNEL_LIST);
-    return TRUE;
-}
-
 /* What the options say one by one; the reason, or NULL. */
-static const char *wrong_usage(const CreateOptions *options)
+static const char *wrong_usage(CreateOptions *options)
 {
     if (options->algorithm && !file_digest_algorithm(options->algorithm))
         return "--algo is one of sha1, sha256, sha384, sha512, sm3_256";
-    if (options->workers <= 0)
-        return "--max-workers is a number from 1";
+    if (options->workers_text && !g_ascii_string_to_unsigned(options->workers_text, 10, 1,
+                                                             MAX_WORKERS, &options->workers, NULL))
+        return "--max-workers is a number from 1 to 1024";
     if (options->skip_path && !options->rootfs)
         return "--skip-path is about the tree of --rootfs";
     if ((options->keyrings || options->buffers) && !options->measurement_list)
         return "--keyrings and --ima-buf are about the entries of --ima-measurement-list";
+    if (options->common.json && options->show_allowlist && !options->output)
+        return "--show-legacy-allowlist prints lines, --json one document: give --output";
     return NULL;
 }
 
-static int run(int argc, char **argv)
+static int run(PolicyCall *call)
 {
-    g_auto(CreateOptions) options = {.workers = DEFAULT_WORKERS};
-    const GOptionEntry entries[] = {
-        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
-         "where the policy goes (default: standard output)", "FILE"},
-        {"base-policy", 'p', 0, G_OPTION_ARG_FILENAME, &options.base_policy,
-         "a policy whose content is taken over", "FILE"},
-        {"ima-measurement-list", 'm', G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK,
-         take_measurement_list, "files that were measured; without FILE, on this machine", "FILE"},
-        {"keyrings", 'k', 0, G_OPTION_ARG_NONE, &options.keyrings,
-         "take keys from the measurement list", NULL},
-        {"ima-buf", 'b', 0, G_OPTION_ARG_NONE, &options.buffers,
-         "take other buffers from the measurement list", NULL},
-        {"allowlist", 'a', 0, G_OPTION_ARG_FILENAME, &options.allowlist,
-         "lines of digest and path, as sha256sum prints them", "FILE"},
-        {"excludelist", 'e', 0, G_OPTION_ARG_FILENAME, &options.exclude_list,
-         "expressions, one a line, for names that are not judged", "FILE"},
-        {"rootfs", 0, 0, G_OPTION_ARG_FILENAME, &options.rootfs,
-         "tree of a machine's files; those of root are taken", "DIR"},
-        {"skip-path", 's', 0, G_OPTION_ARG_FILENAME, &options.skip_path,
-         "directories of the tree that are passed over, with commas between", "DIRS"},
-        {"ramdisk-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.ramdisk_dir,
-         "folder with initial RAM disks, files named initr*", "DIR"},
-        {"local-rpm-repo", 0, 0, G_OPTION_ARG_FILENAME, &options.local_rpm,
-         "folder with RPM packages, in folders below it too", "DIR"},
-        {"remote-rpm-repo", 0, 0, G_OPTION_ARG_STRING, &options.remote_rpm,
-         "RPM repository: the folder of repodata/", "URL"},
-        {"local-deb-repo", 0, 0, G_OPTION_ARG_FILENAME, &options.local_deb,
-         "folder with Debian packages, in folders below it too", "DIR"},
-        {"remote-deb-repo", 0, 0, G_OPTION_ARG_STRING, &options.remote_deb,
-         "Debian repository: the folder of a Packages file, paths in which are below the part of "
-         "the URL before /dists/",
-         "URL"},
-        {"ignored-keyrings", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.ignored_keyrings,
-         "a keyring that is not judged; repeatable", "NAME"},
-        {"add-ima-signature-verification-key", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.keys,
-         "certificate or key of file signatures; repeatable", "FILE"},
-        {"algo", 0, 0, G_OPTION_ARG_STRING, &options.algorithm,
-         "algorithm of the digests (default: that of the other input, or " DEFAULT_ALGORITHM ")",
-         "NAME"},
-        {"max-workers", 0, 0, G_OPTION_ARG_INT, &options.workers,
-         "so many cores at the most (default: 8)", "NUMBER"},
-        {"show-legacy-allowlist", 0, 0, G_OPTION_ARG_NONE, &options.show_allowlist,
-         "print lines of digest and path in place of the policy", NULL},
-        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "say what is done", NULL},
-        {NULL},
-    };
+    CreateOptions options = {.workers = DEFAULT_WORKERS};
     int status;
-    if (!command_parse_with(&create_runtime_command, entries, &options, argc, argv, &status))
+    if (!command_parse(call, &options, &status))
         return status;
     const char *wrong = wrong_usage(&options);
     if (wrong)
-        return command_fail(&create_runtime_command, STATUS_USAGE, "%s", wrong);
+        return command_fail(call, STATUS_USAGE, "%s", wrong);
     g_autoptr(GError) error = NULL;
-    if (!create(&options, &error))
-        return command_fail(&create_runtime_command, STATUS_FAILED, "%s", error->message);
+    if (!create(call, &options, &error))
+        return command_fail(call, STATUS_FAILED, "%s", error->message);
     return STATUS_GOOD;
 }
 
+/* clang-format off */
+#define TEXT(brief_, full_, member_, value_) TOOL_OPTION(CreateOptions, TOOL_TEXT, brief_, full_, member_, value_)
+#define REPEATED(brief_, full_, member_, value_) TOOL_OPTION(CreateOptions, TOOL_REPEATED, brief_, full_, member_, value_)
+#define FLAG(brief_, full_, member_) TOOL_OPTION(CreateOptions, TOOL_FLAG, brief_, full_, member_, NULL)
+
+#define MEASURED "What a machine measured"
+#define TREES    "Files and packages"
+#define KNOWN    "What is known already"
+#define RULES    "Rules"
+
+static const ToolOption options[] = {
+    {TOOL_OPTION(CreateOptions, TOOL_OPTIONAL, "-m", "--ima-measurement-list", measurement_list, "FILE"),
+     .group = MEASURED, .implied = KERNEL_LIST, .help = "Files that were measured; without FILE, on this machine."},
+    {FLAG("-k", "--keyrings", keyrings), .group = MEASURED, .help = "Take keys from the measurement list."},
+    {FLAG("-b", "--ima-buf", buffers), .group = MEASURED, .help = "Take other buffers from the measurement list."},
+
+    {TEXT(NULL, "--rootfs", rootfs, "DIR"), .group = TREES,
+     .help = "Tree of a machine's files; those of root are taken."},
+    {TEXT("-s", "--skip-path", skip_path, "DIRS"), .group = TREES,
+     .help = "Directories of the tree that are passed over, with commas between."},
+    {TEXT(NULL, "--ramdisk-dir", ramdisk_dir, "DIR"), .group = TREES,
+     .help = "Folder with initial RAM disks, files named initr*."},
+    {TEXT(NULL, "--local-rpm-repo", local_rpm, "DIR"), .group = TREES,
+     .help = "Folder with RPM packages, in folders below it too."},
+    {TEXT(NULL, "--remote-rpm-repo", remote_rpm, "URL"), .group = TREES,
+     .help = "RPM repository: the folder of repodata/."},
+    {TEXT(NULL, "--local-deb-repo", local_deb, "DIR"), .group = TREES,
+     .help = "Folder with Debian packages, in folders below it too."},
+    {TEXT(NULL, "--remote-deb-repo", remote_deb, "URL"), .group = TREES,
+     .help = "Debian repository: the folder of a Packages file, paths in which are below the part of the URL before"
+             " /dists/."},
+    {TEXT(NULL, "--max-workers", workers_text, "NUMBER"), .group = TREES, .default_text = "8",
+     .help = "So many cores at the most."},
+
+    {TEXT("-p", "--base-policy", base_policy, "FILE"), .group = KNOWN,
+     .help = "A policy whose content is taken over."},
+    {TEXT("-a", "--allowlist", allowlist, "FILE"), .group = KNOWN,
+     .help = "Lines of digest and path, as sha256sum prints them."},
+
+    {TEXT("-e", "--excludelist", exclude_list, "FILE"), .group = RULES,
+     .help = "Expressions, one a line, for names that are not judged."},
+    {REPEATED(NULL, "--ignored-keyrings", ignored_keyrings, "NAME"), .group = RULES,
+     .help = "A keyring that is not judged."},
+    {REPEATED(NULL, "--add-ima-signature-verification-key", keys, "FILE"), .group = RULES,
+     .help = "Certificate or key of file signatures."},
+    {TEXT(NULL, "--algo", algorithm, "NAME"), .group = RULES, .words = "sha1 sha256 sha384 sha512 sm3_256",
+     .default_text = "that of the other input, or " DEFAULT_ALGORITHM, .help = "Algorithm of the digests."},
+
+    {TEXT("-o", "--output", output, "FILE"), .group = "Output", .default_text = "standard output",
+     .help = "Where the policy goes. A file is replaced whole or not at all."},
+    {FLAG(NULL, "--show-legacy-allowlist", show_allowlist), .group = "Output",
+     .help = "Print lines of digest and path in place of the policy."},
+    {FLAG("-v", "--verbose", verbose), .group = "Output", .help = "Say what is done."},
+    {0},
+};
+
 const PolicyCommand create_runtime_command = {
-    "create", "runtime", "make a runtime policy from what is known of a machine", run};
+    {"create runtime", "Runtime policies", "make a runtime policy from what is known of a machine",
+     .details = "Which files, by their digests, may be found in a machine's measurement list. Each option adds what it"
+                " names; the result is sorted and free of doubles, one line of JSON. Digests of all sources must be of one"
+                " algorithm.",
+     .json = "the policy; with --output the members output, its file, and the numbers of paths, keyrings, buffers and"
+             " unnamable names.",
+     .examples = "keylime-policy create runtime --ima-measurement-list -o policy.json\n"
+                 "keylime-policy create runtime --rootfs /mnt/image --ramdisk-dir /mnt/image/boot -o policy.json\n"
+                 "keylime-policy create runtime -p policy.json -a more.txt -e excludes.txt -o policy.json",
+     .options = options},
+    run};
+/* clang-format on */

@@ -31,26 +31,25 @@ static bool show(const char *path, bool json, GError **error)
     return command_write(NULL, bytes_of_text(line), error);
 }
 
-static int run(int argc, char **argv)
+static int run(PolicyCall *call)
 {
-    g_auto(GStrv) logs = NULL;
-    gboolean json = FALSE;
-    const GOptionEntry entries[] = {
-        {"json", 0, 0, G_OPTION_ARG_NONE, &json,
-         "the form that upstream's policies look at: version, events, pcrs, boot_aggregates", NULL},
-        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &logs, NULL, "LOG"},
-        {NULL}};
+    CommonOptions options = {0};
     int status;
     g_autoptr(GError) error = NULL;
-    if (!command_parse(&show_event_log_command, entries, argc, argv, &status))
+    if (!command_parse(call, &options, &status))
         return status;
-    if (!logs || g_strv_length(logs) != 1)
-        return command_fail(&show_event_log_command, STATUS_USAGE,
+    if (call->words.count != 1)
+        return command_fail(call, STATUS_USAGE,
                             "one event log is needed; --help shows all options");
-    if (!show(logs[0], json, &error))
-        return command_fail(&show_event_log_command, STATUS_FAILED, "%s", error->message);
+    if (!show(call->words.word[0], call->json, &error))
+        return command_fail(call, STATUS_FAILED, "%s", error->message);
     return STATUS_GOOD;
 }
 
-const PolicyCommand show_event_log_command = {"show", "event-log", "print a firmware event log",
-                                              run};
+const PolicyCommand show_event_log_command = {
+    {"show event-log", "Measured boot policies", "print a firmware event log",
+     .details = "A log that a verifier refuses under its strict profile is shown with a warning.",
+     .json = "the form that upstream's policies look at: version, events, pcrs, boot_aggregates.",
+     .examples = "keylime-policy show event-log /sys/kernel/security/tpm0/binary_bios_measurements",
+     .words = "FILE"},
+    run};

@@ -19,19 +19,9 @@
 #define CERTIFICATE_SECONDS (30L * 24 * 60 * 60)
 
 typedef struct {
-    char *policy, *output, *key_file, *key_path, *backend, *certificate;
+    CommonOptions common;
+    const char *policy, *output, *key_file, *key_path, *backend, *certificate;
 } SignOptions;
-
-static void sign_options_clear(SignOptions *options)
-{
-    g_free(options->policy);
-    g_free(options->output);
-    g_free(options->key_file);
-    g_free(options->key_path);
-    g_free(options->backend);
-    g_free(options->certificate);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SignOptions, sign_options_clear)
 
 static bool wants_certificate(const SignOptions *options)
 {
@@ -116,7 +106,17 @@ static char *key_id(const SignOptions *options, EVP_PKEY *key, GError **error)
     return certificate ? base64_encode(bytes_of_text(certificate)) : NULL;
 }
 
-static bool sign(const SignOptions *options, GError **error)
+static Json *keys_told(const SignOptions *options, const char *new_key, const char *id)
+{
+    Json *told = json_object_new_object();
+    json_add_text(told, "keyid", id);
+    json_add_text(told, "key", options->key_file ? options->key_file : new_key);
+    if (wants_certificate(options))
+        json_add_text(told, "certificate", options->certificate);
+    return told;
+}
+
+static bool sign(const PolicyCall *call, const SignOptions *options, GError **error)
 {
     g_autoptr(GBytes) text = command_read(options->policy, error);
     if (!text)
@@ -134,37 +134,50 @@ static bool sign(const SignOptions *options, GError **error)
     g_autofree char *id = key ? key_id(options, key, error) : NULL;
     g_autofree char *envelope =
         id ? dsse_sign(DSSE_POLICY_TYPE, bytes_of_gbytes(text), key, id, error) : NULL;
-    return envelope && command_write(options->output, bytes_of_text(envelope), error);
+    return envelope && command_write_result(call, options->output, bytes_of_text(envelope),
+                                            keys_told(options, path, id), error);
 }
 
-static int run(int argc, char **argv)
+static int run(PolicyCall *call)
 {
-    g_auto(SignOptions) options = {0};
-    const GOptionEntry entries[] = {
-        {"runtime-policy", 'r', 0, G_OPTION_ARG_FILENAME, &options.policy,
-         "the policy to sign (required)", "FILE"},
-        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
-         "where the signed policy goes (default: standard output)", "FILE"},
-        {"keyfile", 'k', 0, G_OPTION_ARG_FILENAME, &options.key_file,
-         "EC private key in PEM to sign with; without it a new one is made", "FILE"},
-        {"keypath", 'p', 0, G_OPTION_ARG_FILENAME, &options.key_path,
-         "where a new key goes (default: " NEW_KEY_FILE ")", "FILE"},
-        {"backend", 'b', 0, G_OPTION_ARG_STRING, &options.backend,
-         "what names the key: ecdsa, its hash (default), or x509, a certificate", "NAME"},
-        {"cert-outfile", 'c', 0, G_OPTION_ARG_FILENAME, &options.certificate,
-         "where the certificate of the backend x509 goes", "FILE"},
-        {NULL},
-    };
+    SignOptions options = {0};
     int status;
-    if (!command_parse(&sign_runtime_command, entries, argc, argv, &status))
+    if (!command_parse(call, &options, &status))
         return status;
     const char *wrong = wrong_usage(&options);
     if (wrong)
-        return command_fail(&sign_runtime_command, STATUS_USAGE, "%s", wrong);
+        return command_fail(call, STATUS_USAGE, "%s", wrong);
     g_autoptr(GError) error = NULL;
-    if (!sign(&options, &error))
-        return command_fail(&sign_runtime_command, STATUS_FAILED, "%s", error->message);
+    if (!sign(call, &options, &error))
+        return command_fail(call, STATUS_FAILED, "%s", error->message);
     return STATUS_GOOD;
 }
 
-const PolicyCommand sign_runtime_command = {"sign", "runtime", "sign a runtime policy", run};
+/* clang-format off */
+#define TEXT(brief_, full_, member_, value_) TOOL_OPTION(SignOptions, TOOL_TEXT, brief_, full_, member_, value_)
+
+static const ToolOption options[] = {
+    {TEXT("-r", "--runtime-policy", policy, "FILE"), .group = "Input", .help = "The policy to sign (required)."},
+    {TEXT("-k", "--keyfile", key_file, "FILE"), .group = "Key",
+     .help = "EC private key in PEM to sign with. Without it a new one is made."},
+    {TEXT("-p", "--keypath", key_path, "FILE"), .group = "Key", .default_text = NEW_KEY_FILE,
+     .help = "Where a new key goes. Never in place of another file."},
+    {TEXT("-b", "--backend", backend, "NAME"), .group = "Key", .default_text = "ecdsa", .words = "ecdsa x509",
+     .help = "What names the key: its hash, or a certificate."},
+    {TEXT("-c", "--cert-outfile", certificate, "FILE"), .group = "Key",
+     .help = "Where the certificate of the backend x509 goes."},
+    {TEXT("-o", "--output", output, "FILE"), .group = "Output", .default_text = "standard output",
+     .help = "Where the signed policy goes. A file is replaced whole or not at all."},
+    {0},
+};
+
+const PolicyCommand sign_runtime_command = {
+    {"sign runtime", "Runtime policies", "sign a runtime policy",
+     .details = "The result is an envelope (DSSE) around the policy, byte for byte. A verifier and a tenant check it by"
+                " the public half of the key.",
+     .json = "the envelope; with --output the members output, its file, key, keyid and certificate.",
+     .examples = "keylime-policy sign runtime -r policy.json -o signed.json\n"
+                 "keylime-policy sign runtime -r policy.json -k keylime-ecdsa-key.pem -o signed.json",
+     .options = options},
+    run};
+/* clang-format on */

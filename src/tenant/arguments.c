@@ -12,11 +12,9 @@
 #define NAMED_RUNTIME "showruntimepolicy deleteruntimepolicy showallowlist deleteallowlist"
 #define NAMED_BOOT    "showmbpolicy deletembpolicy"
 
-#define OPTION(kind_, brief_, full_, member_, value_) \
-    .brief = brief_, .full = full_, .kind = kind_, .offset = G_STRUCT_OFFSET(Arguments, member_), .value = value_
-#define TEXT(brief_, full_, member_, value_)     OPTION(TOOL_TEXT, brief_, full_, member_, value_)
-#define REPEATED(brief_, full_, member_, value_) OPTION(TOOL_REPEATED, brief_, full_, member_, value_)
-#define FLAG(brief_, full_, member_)             OPTION(TOOL_FLAG, brief_, full_, member_, NULL)
+#define TEXT(brief_, full_, member_, value_)     TOOL_OPTION(Arguments, TOOL_TEXT, brief_, full_, member_, value_)
+#define REPEATED(brief_, full_, member_, value_) TOOL_OPTION(Arguments, TOOL_REPEATED, brief_, full_, member_, value_)
+#define FLAG(brief_, full_, member_)             TOOL_OPTION(Arguments, TOOL_FLAG, brief_, full_, member_, NULL)
 
 #define CHOICE  "What to do"
 #define POLICY  "What the agent's evidence is judged by"
@@ -26,7 +24,7 @@
 #define PULL    "Of the pull model, which this tenant does not speak"
 
 const ToolOption arguments_options[] = {
-    {TEXT("-c", "--command", command, "COMMAND"), .group = CHOICE, .default_text = "add",
+    {TEXT("-c", "--command", command, "COMMAND"), .rare = true, .group = CHOICE, .default_text = "add",
      .help = "The command, where it is not the first word."},
     {TEXT("-u", "--uuid", agent_id, "ID"), .group = CHOICE, .default_text = ARGUMENTS_DEFAULT_AGENT_ID,
      .help = "The agent: its option uuid, or its line \"Agent UUID\" in its log."},
@@ -60,8 +58,8 @@ const ToolOption arguments_options[] = {
      .help = "Verifier."},
     {TEXT("-vp", "--cvport", verifier_port, "PORT"), .group = SERVERS, .default_text = "option verifier_port",
      .help = "Its port."},
-    {TEXT("-vi", "--cvid", verifier_id, "ID"), .group = SERVERS,
-     .help = "cvlist, bulkinfo: only agents of the verifier with this option uuid."},
+    {TEXT("-vi", "--cvid", verifier_id, "ID"), .group = SERVERS, .commands = "cvlist bulkinfo",
+     .help = "Only agents of the verifier with this option uuid."},
     {TEXT("-r", "--registrarhost", registrar_host, "HOST"), .group = SERVERS, .default_text = "option registrar_ip",
      .help = "Registrar."},
     {TEXT("-rp", "--registrarport", registrar_port, "PORT"), .group = SERVERS, .default_text = "option registrar_port",
@@ -70,10 +68,10 @@ const ToolOption arguments_options[] = {
     {FLAG(NULL, "--json", json), .group = OUTPUT,
      .help = "Print one JSON document on standard output, of an error too; messages go to standard error."},
     {FLAG("-h", "--help", help), .group = OUTPUT, .help = "Show this text; with a command, what that does."},
-    {FLAG("-V", "--version", version), .group = OUTPUT, .help = "Show the version."},
-    {FLAG(NULL, "--check-config", check_config), .group = OUTPUT,
+    {FLAG("-V", "--version", version), .rare = true, .group = OUTPUT, .help = "Show the version."},
+    {FLAG(NULL, "--check-config", check_config), .rare = true, .group = OUTPUT,
      .help = "Show every option of tenant.conf with its value and source, and every problem. With --json as one object."},
-    {FLAG(NULL, "--example-config", example_config), .group = OUTPUT,
+    {FLAG(NULL, "--example-config", example_config), .rare = true, .group = OUTPUT,
      .help = "Print a configuration file with all options, their defaults and meaning."},
 
     {TEXT(NULL, "--allowlist", allowlist, "FILE"), .group = OLD, .rare = true, .commands = ENROL " " RUNTIME,
@@ -129,17 +127,8 @@ static bool usage(GError **error, const char *format, ...)
 
 bool arguments_parse(int argc, char **argv, Arguments *out, GError **error)
 {
-    ToolWords words;
     *out = (Arguments){0};
-    if (!tool_parse(arguments_options, argc, argv, out, &words, error))
-        return false;
-    if (words.count > 1 || (words.count == 1 && out->command))
-        return usage(error, "unrecognized argument: %s", words.word[words.count - 1]);
-    if (words.count == 1 && !tool_find_command(&tenant_tool, words.word[0]))
-        return usage(error, "there is no command %s", words.word[0]);
-    if (words.count == 1)
-        out->command = words.word[0];
-    return true;
+    return tool_parse_command(&tenant_tool, argc, argv, out, &out->command, error);
 }
 
 static bool refuse_given(const char *flag, const char *value, const char *why, GError **error)

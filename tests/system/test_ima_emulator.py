@@ -103,13 +103,14 @@ def test_trouble_is_said(fresh, tmp_path):
         ((), "swtpm:host=127.0.0.1,port=1", 1, "opening the TPM at"),
         (("-a", "sha512"), None, 1, "no bank of sha512"),
         (("-f", tmp_path / "absent"), None, 1, "cannot read"),
-        (("-a", "md5"), None, 2, "'md5' is no hash algorithm"),
-        (("-i", "crc"), None, 2, "'crc' is no hash algorithm"),
-        (("surplus",), None, 2, "unknown argument"),
+        (("-a", "md5"), None, 2, "--hash_algs md5: must be one of sha1, sha256"),
+        (("-i", "crc"), None, 2, "--ima-hash-alg crc: must be one of sha1, sha256"),
+        (("surplus",), None, 2, "unrecognized argument: surplus"),
         (("--no-such-flag",), None, 2, "no-such-flag"),
     ]
     for arguments, tcti, status, said in cases:
-        done = emulate(fresh, "--once", "-f", tmp_path / "list", *arguments, tcti=tcti)
+        path = [] if "-f" in arguments else ["-f", tmp_path / "list"]
+        done = emulate(fresh, "--once", *path, *arguments, tcti=tcti)
         assert done.returncode == status and said in done.stderr, (arguments, done.stderr)
     shown = emulate(fresh, "--version")
     assert shown.returncode == 0 and shown.stdout.startswith("keylime_ima_emulator ")
