@@ -141,14 +141,24 @@ EVP_PKEY *pem_private_key_from_text(const char *text, GError **error)
     return key;
 }
 
+/* A tool that root runs must not take the servers' files away from them. */
+static bool keep_owner(const char *path, const struct stat *before)
+{
+    return geteuid() != 0 || chown(path, before->st_uid, before->st_gid) == 0;
+}
+
 bool pem_file_write(const char *path, const char *text, size_t size, int mode, GError **error)
 {
     g_autoptr(GError) reason = NULL;
-    if (g_file_set_contents_full(path, text, (gssize)size,
-                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode,
-                                 &reason))
+    struct stat before;
+    bool replaces = stat(path, &before) == 0;
+    bool written = g_file_set_contents_full(
+        path, text, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+        mode, &reason);
+    if (written && (!replaces || keep_owner(path, &before)))
         return true;
-    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot write %s: %s", path, reason->message);
+    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot write %s: %s", path,
+                reason ? reason->message : g_strerror(errno));
     return false;
 }
 

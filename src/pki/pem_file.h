@@ -37,6 +37,7 @@ char *pem_of_public_key(EVP_PKEY *key);
 char *pem_of_private_key(EVP_PKEY *key, const char *password);
 EVP_PKEY *pem_private_key_from_text(const char *text, GError **error);
 
+/* A file that is replaced keeps its owner. */
 bool pem_file_write(const char *path, const char *text, size_t size, int mode, GError **error);
 
 /* Keeps a second process out of `directory` until it is closed with close(); -1 and an error.

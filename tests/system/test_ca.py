@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """keylime_ca: the certificates of an installation, and what servers make of them."""
+import os
+import shutil
 import signal
 import subprocess
 import zipfile
@@ -106,6 +108,19 @@ def test_revoke(authority):
     authority.run("-c", "revoke", "-n", "bob")
     assert len(authority.revoked()) == 2
     assert "nobody-cert.crt" in authority.run("-c", "revoke", "-n", "nobody", check=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change owners")
+def test_files_keep_their_owner(authority):
+    """Run by root in the servers' directory: what is replaced stays readable for them."""
+    authority.run("-c", "init")
+    authority.run("-c", "create", "-n", "one")
+    for path in authority.place.iterdir():
+        shutil.chown(path, "nobody", "nogroup")
+    authority.run("-c", "create", "-n", "two")
+    authority.run("-c", "revoke", "-n", "one")
+    for name in ("private.yml", "cacrl.der", "cacrl.pem", "cacert.crt"):
+        assert (authority.place / name).owner() == "nobody", name
 
 
 def test_import_private_key(authority):

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documents say what is: links lead somewhere, configuration in them is taken, commands and flags
 in them exist, manual pages and --help name the same flags (contract U3)."""
+import contextlib
+import importlib.machinery
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+from typing import NamedTuple
 
 import pytest
 
+from lib.guide_machine import HOSTS, GuideMachine
+from lib.measurement_list import MeasurementList
 from lib.named_tests import is_defined, named, text_of
-from lib.program import BINARIES, BUILD
+from lib.program import BINARIES, BUILD, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,22 +75,68 @@ def test_links_lead_somewhere(document):
             assert anchor in anchors_of(file), target
 
 
-def snippets():
-    for document in DOCUMENTS:
-        text = document.read_text()
-        for kind, body in re.findall(r"^```(toml|ini)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            yield pytest.param(kind, body, id=f"{document.name}-{kind}-{body.split()[1]}")
+# --- blocks -------------------------------------------------------------------------------------
+
+CA = BUILD / "src/ca/keylime_ca"
+CONFIGURED = {**BINARIES, "ca": CA}
 
 
-@pytest.mark.parametrize("kind,body", list(snippets()))
-def test_configuration_is_taken(tmp_path, kind, body):
+class Block(NamedTuple):
+    document: pathlib.Path
+    number: int
+    kind: str
+    text: str
+    reason: str  # why it is not run; "" = it is
+    host: str  # the machine that it is for, where a page has several
+
+    @property
+    def file(self):
+        """The configuration file that its first line names."""
+        return re.match(r"# (/etc/keylime/\S+)", self.text)[1]
+
+
+def blocks_of(document):
+    fence = re.compile(r"(?:^<!-- not run: (.+?) -->\n)?(?:^<!-- on (\S+) -->\n)?^```(\w*)\n(.*?)^```$",
+                       re.MULTILINE | re.DOTALL)
+    return [Block(document, number, kind, text, reason, host) for number, (reason, host, kind, text)
+            in enumerate(fence.findall(document.read_text()), 1)]
+
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
+
+
+def each(*kinds):
+    return pytest.mark.parametrize("block", [
+        pytest.param(block, id=f"{block.document.name}-{block.number}") for block in BLOCKS if block.kind in kinds])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_block_is_of_a_kind_that_is_tested(document):
+    """Commands are fenced, so that they are run; text is what nobody types. A reason stands with its block."""
+    text = document.read_text()
+    blocks = blocks_of(document)
+    assert 2 * len(blocks) == len(re.findall(r"^```", text, re.MULTILINE))
+    assert {block.kind for block in blocks} <= {"sh", "ini", "toml", "json", "text"}
+    outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"(?<=\n\n) {4}\S.*", outside) == []
+    assert len(re.findall("^<!-- not run:", text, re.MULTILINE)) == sum(bool(block.reason) for block in blocks)
+    assert len(re.findall("^<!-- on ", text, re.MULTILINE)) == sum(bool(block.host) for block in blocks)
+
+
+@each("json")
+def test_json_is_json(block):
+    json.loads(block.text)
+
+
+@each("ini", "toml")
+def test_configuration_is_taken(tmp_path, block):
     """Each block begins with the file that it belongs to."""
-    component = re.match(r"# /etc/keylime/(\w+)\.conf", body).group(1)
-    assert kind == ("toml" if component == "agent" else "ini")
+    component = re.match(r"/etc/keylime/(\w+)\.conf", block.file)[1]
+    assert block.kind == ("toml" if component == "agent" else "ini")
     path = tmp_path / f"{component}.conf"
-    path.write_text(body)
+    path.write_text(block.text)
     done = subprocess.run(
-        [BINARIES[component], "--check-config"],
+        [CONFIGURED[component], "--check-config"],
         env=environment(
             **{f"KEYLIME_{component.upper()}_CONFIG": str(path)}, KEYLIME_DIR=str(tmp_path)
         ),
@@ -98,15 +150,16 @@ def test_configuration_is_taken(tmp_path, kind, body):
 
 
 def commands():
-    """The command lines of indented blocks, with continued lines joined."""
-    for document in DOCUMENTS:
-        text = document.read_text().replace("\\\n", " ")
-        for line in re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE):
-            yield pytest.param(line, id=f"{document.name}-{line[:40]}")
+    """The command lines of blocks, with continued lines joined."""
+    for block in BLOCKS:
+        for line in block.text.replace("\\\n", " ").splitlines() if block.kind == "sh" else []:
+            if line.strip():
+                yield pytest.param(line, id=f"{block.document.name}-{line[:40]}")
 
 
 @pytest.mark.parametrize("line", list(commands()))
 def test_commands_exist(line):
+    """Also of blocks that are not run."""
     words = [w for w in line.split("#")[0].replace("&", "").split() if w != "sudo" and "=" not in w]
     if not words:
         return
@@ -125,6 +178,140 @@ def test_commands_exist(line):
             assert (ROOT / "packaging/systemd" / f"{unit}.service.in").exists(), line
     elif "/" in words[0] and not words[0].startswith("build"):
         assert (ROOT / words[0]).exists(), line
+
+
+# --- blocks that are run ------------------------------------------------------------------------
+
+ID = "d432fbb3-d2f1-4a97-9ef7-75bd81c00000"
+AGENT_CONF = f"""[agent]
+uuid = "{ID}"
+verifier_url = "https://localhost:8881"
+"""
+
+
+def registered(machine, **options):
+    """What most pages start from: both servers, and an agent that is registered."""
+    machine.write("/etc/keylime/agent.conf", AGENT_CONF + "".join(f"{k} = {v}\n" for k, v in options.items()))
+    machine.run("systemctl start keylime_verifier keylime_registrar keylime_push_model_agent\n"
+                f"until keylime_tenant -c regstatus -u {ID}; do sleep 0.2; done")
+
+
+def enrolled(machine):
+    registered(machine)
+    machine.run(f"keylime_tenant -c add --push-model -u {ID}")
+
+
+def measured(machine):
+    """A registered machine, and the lists that the page on runtime policies works with."""
+    registered(machine)
+    files = MeasurementList()
+    for path in ("boot_aggregate", "/usr/bin/bash", "/usr/bin/ls", "/tmp/scratch"):
+        files.add(path)
+    for name in ("good-machine.list", "other-machine.list"):
+        (machine.home / name).write_bytes(files.text())
+    (machine.home / "excludes").write_text("/tmp/.*\n")
+
+
+def booted(machine):
+    """A machine whose firmware kept a log."""
+    log = machine.root / "security/tpm0/binary_bios_measurements"
+    log.parent.mkdir()
+    subprocess.run([ROOT / "tests/tools/make-event-log", log], check=True)
+    registered(machine)
+
+
+def in_the_sources(machine):
+    """The directories that a page on development names."""
+    for name in ("tests", "build"):
+        (machine.home / name).symlink_to({"tests": ROOT / "tests", "build": BUILD}[name])
+
+
+def passes(machines):
+    return machines[""].status(ID) == "PASS"
+
+
+# Page -> (what is there before its first block, what must hold after its last one).
+SCENES = {
+    "quick-start.md": (None, passes),
+    "deployment.md": (None, lambda machines: "PASS" in machines["operator.example.com"].run(
+        "keylime_tenant -c bulkinfo")),
+    "policies.md": (enrolled, passes),
+    "runtime-policies.md": (measured, None),
+    "measured-boot.md": (booted, None),
+    "options.md": (None, None),
+    "troubleshooting.md": (registered, None),
+    "development.md": (in_the_sources, None),
+}
+RUN = {block.document.name for block in BLOCKS if block.kind == "sh" and not block.reason}
+
+
+def test_every_page_with_commands_has_a_scene():
+    assert RUN <= set(SCENES)
+
+
+@pytest.mark.parametrize("name", sorted(RUN))
+def test_commands_of_a_page(name, simulator):
+    """In their order, each ending with 0; configuration blocks are where they say."""
+    if not GuideMachine.usable():
+        pytest.skip("no namespaces here (CAP_SYS_ADMIN, CAP_NET_ADMIN)")
+    prepare, holds = SCENES[name]
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(GuideMachine(simulator, interval=2))
+        machines = {"": first, HOSTS[0]: first}
+        first.trust(simulator)
+        if prepare:
+            prepare(first)
+        for block in BLOCKS:
+            if block.document.name != name or block.reason:
+                continue
+            if block.host not in machines:
+                machines[block.host] = stack.enter_context(GuideMachine(simulator, block.host, beside=first, interval=2))
+                machines[block.host].trust(simulator)
+            machine = machines[block.host]
+            if block.kind in ("ini", "toml"):
+                machine.write(block.file, block.text)
+            elif block.kind == "sh":
+                machine.run(block.text)
+                machine.settle()
+        if holds:
+            wait_until(lambda: holds(machines), 30, "what the page promises")
+
+
+# --- texts --------------------------------------------------------------------------------------
+
+
+def texts_of_the_sources():
+    """The string literals of the programs, adjacent ones joined."""
+    source = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.c*")))
+    return re.sub(r'"\s*\n\s*"', "", source).replace('\\"', '"')
+
+
+def test_lines_that_the_troubleshooting_page_shows_are_the_programs():
+    """Each quoted line of a first column, up to what stands for a value."""
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    sources = texts_of_the_sources() + os.strerror(98) + os.strerror(13)
+    cells = re.findall(r"^\| ([^|]*`[^|]*) \|", text, re.MULTILINE)
+    assert len(cells) > 35
+    for quoted in (quoted for cell in cells for quoted in re.findall("`([^`]+)`", cell)):
+        parts = re.split(r"FILE:LINE:COLUMN: |FILE|\b\d+\b|keylime$|root|https://|Verifier reports (?:FAIL|TIMEOUT)", quoted)
+        for part in (part.strip() for part in parts):
+            assert len(part) < 4 or part in sources, (quoted, part)
+
+
+def test_picture_of_the_house():
+    """docs/architecture.md draws the folders of src/ on the floors that the include lines prove."""
+    picture = next(block.text for block in BLOCKS if block.document.name == "architecture.md" and "programs" in block.text)
+    script = importlib.machinery.SourceFileLoader("floors", str(ROOT / "tests/check-include-floors")).load_module()
+    folders = {path.name for path in (ROOT / "src").iterdir() if path.is_dir()}
+    row = {name: number for number, line in enumerate(picture.splitlines())
+           for name in folders if re.search(rf"\| +{re.escape(name)}[: ]", line)}
+    assert set(row) == folders
+    for name in folders:
+        for below in script.FLOORS.get(name, script.LIBRARY_FLOORS):
+            assert row[below] >= row[name], (name, below)
+
+
+# --- manual pages -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("page", PAGES)
