@@ -116,7 +116,7 @@ def test_every_block_is_of_a_kind_that_is_tested(document):
     text = document.read_text()
     blocks = blocks_of(document)
     assert 2 * len(blocks) == len(re.findall(r"^```", text, re.MULTILINE))
-    assert {block.kind for block in blocks} <= {"sh", "ini", "toml", "json", "text"}
+    assert {block.kind for block in blocks} <= {"sh", "ini", "toml", "json", "python", "text"}
     outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert re.findall(r"(?<=\n\n) {4}\S.*", outside) == []
     assert len(re.findall("^<!-- not run:", text, re.MULTILINE)) == sum(bool(block.reason) for block in blocks)
@@ -126,6 +126,11 @@ def test_every_block_is_of_a_kind_that_is_tested(document):
 @each("json")
 def test_json_is_json(block):
     json.loads(block.text)
+
+
+@each("python")
+def test_python_is_python(block):
+    compile(block.text, block.document.name, "exec")
 
 
 @each("ini", "toml")
@@ -238,6 +243,7 @@ SCENES = {
     "policies.md": (enrolled, passes),
     "runtime-policies.md": (measured, None),
     "measured-boot.md": (booted, None),
+    "notifications.md": (None, None),
     "options.md": (None, None),
     "troubleshooting.md": (registered, None),
     "development.md": (in_the_sources, None),
