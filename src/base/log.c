@@ -5,15 +5,22 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 static struct {
-    int fd;
-    LogFormat format;
-    gint level;
-} sink = {STDERR_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO};
+    LogSink sinks[LOG_SINKS_MAX];
+    bool to_journal[LOG_SINKS_MAX];
+    size_t count;
+    gint level; /* of the most talkative one */
+} output = {
+    .sinks = {{.fd = STDERR_FILENO, .format = LOG_FORMAT_TEXT, .level = LOG_LEVEL_INFO}},
+    .count = 1,
+    .level = LOG_LEVEL_INFO,
+};
 
 static _Thread_local const char *current_request_id;
 
@@ -28,10 +35,11 @@ static _Thread_local struct {
 static const struct {
     const char *name;
     int priority; /* syslog's */
+    int number;   /* Python's */
 } levels[] = {
-    [LOG_LEVEL_CRITICAL] = {"CRITICAL", 2}, [LOG_LEVEL_ERROR] = {"ERROR", 3},
-    [LOG_LEVEL_WARNING] = {"WARNING", 4},   [LOG_LEVEL_INFO] = {"INFO", 6},
-    [LOG_LEVEL_DEBUG] = {"DEBUG", 7},       [LOG_LEVEL_TRACE] = {"TRACE", 7},
+    [LOG_LEVEL_CRITICAL] = {"CRITICAL", 2, 50}, [LOG_LEVEL_ERROR] = {"ERROR", 3, 40},
+    [LOG_LEVEL_WARNING] = {"WARNING", 4, 30},   [LOG_LEVEL_INFO] = {"INFO", 6, 20},
+    [LOG_LEVEL_DEBUG] = {"DEBUG", 7, 10},       [LOG_LEVEL_TRACE] = {"TRACE", 7, 5},
 };
 
 bool log_is_journal(int fd)
@@ -47,19 +55,58 @@ bool log_is_journal(int fd)
 
 void log_open(int fd, LogFormat format, LogLevel level)
 {
-    sink.fd = fd;
-    sink.format = format == LOG_FORMAT_TEXT && log_is_journal(fd) ? LOG_FORMAT_JOURNAL : format;
-    log_set_level(level);
+    LogSink sink = {.fd = fd, .format = format, .level = level};
+    log_open_sinks(&sink, 1);
+}
+
+static void note_levels(void)
+{
+    LogLevel level = LOG_LEVEL_CRITICAL;
+    for (size_t i = 0; i < output.count; i++)
+        level = MAX(level, output.sinks[i].level);
+    g_atomic_int_set(&output.level, (gint)level);
+}
+
+void log_open_sinks(const LogSink *sinks, size_t count)
+{
+    g_assert(count >= 1 && count <= LOG_SINKS_MAX);
+    for (size_t i = 0; i < output.count; i++)
+        log_line_free(output.sinks[i].line);
+    output.count = count;
+    for (size_t i = 0; i < count; i++) {
+        LogSink *sink = &output.sinks[i];
+        *sink = sinks[i];
+        output.to_journal[i] = sink->format != LOG_FORMAT_SYSLOG && log_is_journal(sink->fd);
+        if (sink->format == LOG_FORMAT_TEXT && !sink->line && output.to_journal[i])
+            sink->format = LOG_FORMAT_JOURNAL;
+    }
+    note_levels();
+}
+
+void log_replace_file(size_t index, int fd)
+{
+    if (index < output.count && output.sinks[index].is_file)
+        dup2(fd, output.sinks[index].fd);
+    close(fd);
+}
+
+void log_set_sink_level(size_t index, LogLevel level)
+{
+    if (index >= output.count)
+        return;
+    g_atomic_int_set((gint *)&output.sinks[index].level, (gint)level);
+    note_levels();
 }
 
 void log_set_level(LogLevel level)
 {
-    g_atomic_int_set(&sink.level, (gint)level);
+    for (size_t i = 0; i < output.count; i++)
+        log_set_sink_level(i, level);
 }
 
 bool log_enabled(LogLevel level)
 {
-    return (gint)level <= g_atomic_int_get(&sink.level);
+    return (gint)level <= g_atomic_int_get(&output.level);
 }
 
 bool log_level_from_text(const char *text, LogLevel *out)
@@ -82,92 +129,88 @@ void log_set_request_id(const char *request_id)
     current_request_id = request_id;
 }
 
-/* Local time with milliseconds. The text of a second is worked out once a thread: a busy server
- * writes thousands of lines in it. */
-static void append_time(GString *line, char separator)
+static void append_json(GString *out, const LogRecord *record, const char *text)
 {
-    static _Thread_local struct {
-        time_t second;
-        char separator, text[32];
-    } last;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (now.tv_sec != last.second || separator != last.separator) {
-        struct tm parts;
-        localtime_r(&now.tv_sec, &parts);
-        strftime(last.text, sizeof last.text, "%Y-%m-%d %H:%M:%S", &parts);
-        last.text[strlen("2026-11-24")] = separator;
-        last.second = now.tv_sec;
-        last.separator = separator;
-    }
-    g_string_append(line, last.text);
-    char fraction[8];
-    g_snprintf(fraction, sizeof fraction, ".%03d", (int)(now.tv_nsec / 1000000));
-    g_string_append(line, fraction);
-}
-
-static void append_json_line(GString *line, const char *name, LogLevel level, const char *message,
-                             const char *text)
-{
-    g_autoptr(Json) record = json_object_new_object();
+    g_autoptr(Json) object = json_object_new_object();
     g_autoptr(GString) time = g_string_new(NULL);
-    g_autofree char *valid = g_utf8_make_valid(message, -1);
-    append_time(time, 'T');
-    json_add_text(record, "time", time->str);
-    json_add_text(record, "level", levels[level].name);
-    json_add_text(record, "logger", name);
-    if (current_request_id && *current_request_id)
-        json_add_text(record, "request_id", current_request_id);
-    json_add_text(record, "message", valid);
+    g_autofree char *valid = g_utf8_make_valid(record->message, -1);
+    log_line_append_time(record, "%Y-%m-%dT%H:%M:%S", time);
+    g_string_append_c(time, '.');
+    log_line_append_milliseconds(record, time);
+    json_add_text(object, "time", time->str);
+    json_add_text(object, "level", record->level);
+    json_add_text(object, "logger", record->name);
+    if (*record->request_id)
+        json_add_text(object, "request_id", record->request_id);
+    json_add_text(object, "message", valid);
     if (text)
-        json_add_text(record, "text", text);
-    g_autofree char *serialised = json_to_text(record);
-    g_string_append(line, serialised);
+        json_add_text(object, "text", text);
+    g_autofree char *serialised = json_to_text(object);
+    g_string_append(out, serialised);
 }
 
-/* A peer's text inside a message must not be able to forge a line of the log. */
-static void append_on_one_line(GString *line, const char *message)
+static gpointer make_line(gpointer format)
 {
-    const char *plain = message;
-    for (const char *c = message;; c++) {
-        bool control = ((guchar)*c < 0x20 && *c != '\t') || *c == 0x7f;
-        if (!control)
-            continue;
-        g_string_append_len(line, plain, c - plain);
-        if (*c == '\0')
-            return;
-        if (*c == '\n')
-            g_string_append(line, "\\n");
-        else
-            g_string_append_printf(line, "\\x%02x", (guchar)*c);
-        plain = c + 1;
-    }
+    char *reason = NULL;
+    return log_line_parse(format, LOG_LINE_DATES, NULL, &reason);
 }
 
-static void append_text_line(GString *line, const char *name, LogLevel level, const char *message)
+/* The form of upstream's shipped file, and what the journal needs of it. */
+static const LogLine *usual_line(LogFormat format)
 {
-    if (sink.format == LOG_FORMAT_JOURNAL) {
-        g_string_append_printf(line, "<%d>%s: ", levels[level].priority, name);
+    static GOnce once[2] = {G_ONCE_INIT, G_ONCE_INIT};
+    bool journal = format == LOG_FORMAT_JOURNAL || format == LOG_FORMAT_SYSLOG;
+    static char *const forms[] = {(char *)LOG_LINE_FORMAT, (char *)"%(name)s: %(message)s"};
+    return g_once(&once[journal], make_line, forms[journal]);
+}
+
+static void append_record(GString *out, const LogSink *sink, bool to_journal,
+                          const LogRecord *record, LogLevel level, const char *text)
+{
+    g_autofree char *priority =
+        sink->format == LOG_FORMAT_SYSLOG
+            ? g_strdup_printf("<%d>", sink->facility | levels[level].priority)
+        : to_journal || sink->format == LOG_FORMAT_JOURNAL
+            ? g_strdup_printf("<%d>", levels[level].priority)
+            : g_strdup("");
+    g_string_append(out, priority);
+    if (sink->format == LOG_FORMAT_JSON) {
+        append_json(out, record, text);
     } else {
-        append_time(line, ' ');
-        const char *parts[] = {" - ", name, " - ", levels[level].name, " - "};
-        for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
-            g_string_append(line, parts[i]);
+        log_line_append(sink->line ? sink->line : usual_line(sink->format), record, out);
+        if (text) {
+            g_string_append_printf(out, "\n%s", priority);
+            log_line_append_text(out, text);
+        }
     }
-    if (current_request_id && *current_request_id)
-        g_string_append_printf(line, "(reqid=%s) ", current_request_id);
-    append_on_one_line(line, message);
+    if (sink->format != LOG_FORMAT_SYSLOG)
+        g_string_append_c(out, '\n');
 }
 
 static int write_error; /* errno, see log_write_error() */
 
 /* A log that cannot be written is no reason to stop. Whoever writes results into it asks
  * log_write_error() at the end. */
-static void write_out(const char *lines, size_t size)
+static void note_written(ssize_t written, size_t size)
 {
-    ssize_t written = size > 0 ? write(sink.fd, lines, size) : 0;
     if (written < 0 || (size_t)written < size)
         g_atomic_int_compare_and_exchange(&write_error, 0, written < 0 ? errno : ENOSPC);
+}
+
+static void write_out(const char *lines, size_t size)
+{
+    if (size > 0)
+        note_written(write(output.sinks[0].fd, lines, size), size);
+}
+
+/* Not connected: a daemon that was started anew gets the next line. */
+static void send_out(const LogSink *sink, const GString *line)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_strlcpy(address.sun_path, sink->address, sizeof address.sun_path);
+    note_written(sendto(sink->fd, line->str, line->len, MSG_NOSIGNAL, (struct sockaddr *)&address,
+                        sizeof address),
+                 line->len);
 }
 
 int log_write_error(void)
@@ -181,6 +224,7 @@ static void write_gathered(void)
     gathered.size = 0;
 }
 
+/* Of the first sink: lines of a request are written together. */
 static void write_lines(LogLevel level, const GString *lines)
 {
     if (lines->len > GATHERED_MAX - gathered.size)
@@ -206,20 +250,31 @@ void log_gather_end(void)
     gathered.on = false;
 }
 
+static void write_to(size_t index, LogLevel level, const LogRecord *record, const char *text)
+{
+    const LogSink *sink = &output.sinks[index];
+    g_autoptr(GString) line = g_string_sized_new(256);
+    append_record(line, sink, output.to_journal[index], record, level, text);
+    if (sink->format == LOG_FORMAT_SYSLOG)
+        send_out(sink, line);
+    else if (index == 0)
+        write_lines(level, line);
+    else
+        note_written(write(sink->fd, line->str, line->len), line->len);
+}
+
 static void write_record(const char *name, LogLevel level, const char *message, const char *text)
 {
-    g_autoptr(GString) line = g_string_sized_new(256);
-    if (sink.format == LOG_FORMAT_JSON) {
-        append_json_line(line, name, level, message, text);
-    } else {
-        append_text_line(line, name, level, message);
-        if (text) {
-            g_string_append_c(line, '\n');
-            append_on_one_line(line, text);
-        }
+    LogRecord record = {.name = name,
+                        .level = levels[level].name,
+                        .level_number = levels[level].number,
+                        .message = message,
+                        .request_id = current_request_id ? current_request_id : ""};
+    clock_gettime(CLOCK_REALTIME, &record.time);
+    for (size_t i = 0; i < output.count; i++) {
+        if ((gint)level <= g_atomic_int_get((gint *)&output.sinks[i].level))
+            write_to(i, level, &record, text);
     }
-    g_string_append_c(line, '\n');
-    write_lines(level, line);
 }
 
 void log_write(const char *name, LogLevel level, const char *format, ...)

@@ -7,7 +7,8 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "base/log_line.h"
+
 #include <stdbool.h>
 
 typedef enum {
@@ -23,22 +24,42 @@ typedef enum {
     LOG_FORMAT_TEXT,    /* 2026-11-24 06:51:00.123 - keylime.verifier - INFO - message */
     LOG_FORMAT_JSON,    /* one JSON object a line */
     LOG_FORMAT_JOURNAL, /* <6>keylime.verifier: message */
+    LOG_FORMAT_SYSLOG,  /* <30>keylime.verifier: message, a datagram to syslog(3)'s socket */
 } LogFormat;
 
+/* One of the places where lines go. */
+typedef struct {
+    LogFormat format;
+    LogLevel level;
+    int fd;
+    bool is_file;        /* that log_replace_file() may exchange */
+    LogLine *line;       /* form of text; NULL = that of `format` */
+    int facility;        /* SYSLOG: as in <syslog.h> */
+    const char *address; /* SYSLOG: path of the socket, "/dev/log"; lasts */
+} LogSink;
+
+#define LOG_SINKS_MAX 4
+
 /*
- * Where lines go: stdout for the tenant, stderr for the rest. Call once, before threads start. TEXT
- * becomes JOURNAL by itself when `fd` is the journal, which has its own time stamps.
+ * Where lines go. Call once, before threads start. TEXT becomes JOURNAL by itself when `fd` is the
+ * journal, which has its own time stamps; whatever goes there has its priority before it.
  */
 void log_open(int fd, LogFormat format, LogLevel level);
+/* 1 to LOG_SINKS_MAX places; takes their lines and file descriptors over. */
+void log_open_sinks(const LogSink *sinks, size_t count);
+/* From now on, sink `index` writes into the file of `fd`, if it is one that writes into a file; no
+ * line is lost. Takes `fd`. */
+void log_replace_file(size_t index, int fd);
 /* $JOURNAL_STREAM (systemd.exec(5)) names this very stream. */
 bool log_is_journal(int fd);
-/* Change what is written from now on (SIGHUP). */
+/* Change what is written from now on (SIGHUP): of all sinks, of one. */
 void log_set_level(LogLevel level);
+void log_set_sink_level(size_t index, LogLevel level);
 bool log_enabled(LogLevel level);
 /* `critical error warning warn info debug trace` in any case; false for another word. */
 bool log_level_from_text(const char *text, LogLevel *out);
 
-/* Control characters of the message are written as \n, \xNN: one event is one line. */
+/* The message's text is written as log_line_append_text() does: one event is one line. */
 void log_write(const char *name, LogLevel level, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /* A heading and, on a line of its own, a text: the tenant's results, where scripts take the second

@@ -5,6 +5,7 @@
 #include "config/logging.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define API_VERSIONS "2.0-2.6, 3.0"
 
@@ -203,7 +204,7 @@ Config *command_line_start(const ConfigSchema *schema, int argc, char **argv, in
         return NULL;
     }
     bool logging = schema->format == CONFIG_TOML ? logging_start_agent(&error)
-                                                 : logging_start(schema->component, &error);
+                                                 : logging_start(STDERR_FILENO, false, &error);
     if (!logging) {
         *status = check_config_complain(error, called);
         return NULL;

@@ -37,6 +37,14 @@ static const Option *find_option_by_name(const ConfigSchema *schema, const char 
     return NULL;
 }
 
+static size_t count_options(const ConfigSchema *schema)
+{
+    size_t count = 0;
+    while (schema->options[count].name)
+        count++;
+    return count;
+}
+
 static void take_value(RawValue *to, RawKind kind, const char *text, char *const *list,
                        const char *source)
 {
@@ -111,9 +119,7 @@ static void collect_files(Collection *all, const FoundOptions *found)
 /* [DEFAULT] speaks for each section that exists and does not say otherwise, whatever the order. */
 static void collect_inherited(Collection *all, const FoundOptions *found)
 {
-    size_t count = 0;
-    while (all->schema->options[count].name)
-        count++;
+    size_t count = count_options(all->schema);
     g_autofree bool *own = g_new0(bool, count + 1);
     for (size_t i = 0; i < count; i++)
         own[i] = all->values[i].text != NULL;
@@ -266,15 +272,25 @@ static void settle(Collection *all, const Option *option, const RawValue *raw, S
     settle_default(option, setting);
 }
 
-static Config *settle_all(Collection *all, size_t count)
+static Config *settle_all(Collection *all, ConfigSchema *made)
 {
     Config *config = g_new0(Config, 1);
     config->schema = all->schema;
-    config->count = count;
-    config->settings = g_new0(Setting, count);
-    for (size_t i = 0; i < count; i++)
+    config->made = made;
+    config->count = count_options(all->schema);
+    config->settings = g_new0(Setting, config->count);
+    for (size_t i = 0; i < config->count; i++)
         settle(all, &all->schema->options[i], &all->values[i], &config->settings[i]);
     return config;
+}
+
+static ConfigSchema *make_schema(const ConfigSchema *schema, GHashTable *sections)
+{
+    if (!schema->make_options)
+        return NULL;
+    ConfigSchema *made = g_memdup2(schema, sizeof *schema);
+    made->options = schema->make_options(sections);
+    return made;
 }
 
 static void report(const Collection *all, GError **error)
@@ -293,21 +309,22 @@ static void report(const Collection *all, GError **error)
 Config *config_examine_from(const ConfigSchema *schema, const ConfigRoots *roots,
                             const ConfigOverride *overrides, GError **error)
 {
-    size_t count = 0;
-    while (schema->options[count].name)
-        count++;
+    g_auto(FoundOptions) found = {0};
+    sources_read_files(schema, roots, &found);
+    ConfigSchema *made = make_schema(schema, found.sections);
+    if (made)
+        schema = made;
+    size_t count = count_options(schema);
     g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) misuses = g_ptr_array_new_with_free_func(g_free);
     Collection all = {schema, g_new0(RawValue, count), problems, misuses};
-    g_auto(FoundOptions) found = {0};
 
-    sources_read_files(schema, roots, &found);
     collect_files(&all, &found);
     if (schema->format == CONFIG_INI)
         collect_inherited(&all, &found);
     collect_environment(&all);
     collect_overrides(&all, overrides);
-    Config *config = settle_all(&all, count);
+    Config *config = settle_all(&all, made);
 
     for (size_t i = 0; i < count; i++)
         raw_value_clear(&all.values[i]);
@@ -350,6 +367,9 @@ void config_free(Config *config)
         g_free(config->settings[i].refused);
     }
     g_free(config->settings);
+    if (config->made)
+        g_free((gpointer)config->made->options);
+    g_free(config->made);
     g_free(config);
 }
 
@@ -403,6 +423,15 @@ const char *const *config_list(const Config *config, const char *section, const 
 bool config_is_set(const Config *config, const char *section, const char *name)
 {
     return setting_of(config, section, name)->set;
+}
+
+bool config_has_section(const Config *config, const char *section)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        if (strcmp(config->settings[i].option->section, section) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool config_was_refused(const Config *config, const char *section, const char *name)

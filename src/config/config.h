@@ -53,6 +53,8 @@ bool config_bool(const Config *config, const char *section, const char *name);
 const char *const *config_list(const Config *config, const char *section, const char *name);
 /* True when any source set it (false = built-in default). */
 bool config_is_set(const Config *config, const char *section, const char *name);
+/* Whether the table has options of that section. */
+bool config_has_section(const Config *config, const char *section);
 /* For ConfigSchema.check: the option's own value was not allowed, which is reported already. */
 bool config_was_refused(const Config *config, const char *section, const char *name);
 /* For ConfigSchema.check: "source: [section] option = 'value': allowed". */

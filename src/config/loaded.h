@@ -19,7 +19,8 @@ typedef struct {
 
 struct Config {
     const ConfigSchema *schema;
-    Setting *settings; /* in the order of the table */
+    ConfigSchema *made; /* `schema` with the table of make_options(), or NULL */
+    Setting *settings;  /* in the order of the table */
     size_t count;
 };
 

@@ -1,85 +1,101 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/logging.h"
 
+#include "config/logging_handler.h"
+
 #define LOG_NAME "keylime.config"
 #include "base/log.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#define SHIPPED_FORMAT "%(asctime)s.%(msecs)03d - %(name)s - %(levelname)s - %(message)s"
-#define SHIPPED_DATES "%Y-%m-%d %H:%M:%S"
-
 static const char *const level_words[] = {"CRITICAL", "FATAL", "ERROR",  "WARNING", "WARN",
                                           "INFO",     "DEBUG", "NOTSET", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
 
-static const Option options[] = {
-    {.section = "logging",
-     .name = "format",
-     .type = OPTION_WORD,
-     .default_text = "text",
-     .words = format_words,
-     .help = "Form of the lines: text, or json for one JSON object a line."},
-    {.section = "loggers", .name = "keys", .pull_only = true},
-    {.section = "handlers",
-     .name = "keys",
-     .type = OPTION_TEXT,
-     .default_text = "consoleHandler",
-     .help = "Only consoleHandler has an effect."},
-    {.section = "formatters", .name = "keys", .pull_only = true},
-    {.section = "formatter_formatter",
-     .name = "format",
-     .type = OPTION_TEXT,
-     .default_text = SHIPPED_FORMAT,
-     .help = "Only the shipped form has an effect."},
-    {.section = "formatter_formatter",
-     .name = "datefmt",
-     .type = OPTION_TEXT,
-     .default_text = SHIPPED_DATES,
-     .help = "Only the shipped form has an effect."},
-    {.section = "logger_root",
-     .name = "level",
-     .type = OPTION_WORD,
-     .default_text = "INFO",
-     .words = level_words,
-     .help = "Level where logger_keylime has none."},
-    {.section = "logger_root", .name = "handlers", .pull_only = true},
-    {.section = "handler_consoleHandler",
-     .name = "class",
-     .type = OPTION_TEXT,
-     .default_text = "StreamHandler",
-     .help = "Only StreamHandler has an effect."},
-    {.section = "handler_consoleHandler",
-     .name = "level",
-     .type = OPTION_WORD,
-     .default_text = "NOTSET",
-     .words = level_words,
-     .help = "Nothing below this level is written."},
-    {.section = "handler_consoleHandler", .name = "formatter", .pull_only = true},
-    {.section = "handler_consoleHandler",
-     .name = "args",
-     .type = OPTION_TEXT,
-     .default_text = "",
-     .help = "(sys.stdout,) or (sys.stderr,)."},
-    {.section = "logger_keylime",
-     .name = "level",
-     .type = OPTION_WORD,
-     .default_text = "NOTSET",
-     .words = level_words,
-     .help = "Level of all that the programs write."},
-    {.section = "logger_keylime", .name = "qualname", .pull_only = true},
-    {.section = "logger_keylime", .name = "handlers", .pull_only = true},
-    {0},
+/* --- the table -------------------------------------------------------------------------------- */
+
+#define ROW(section_, name_, type_, default_, ...)                                                 \
+    {                                                                                              \
+        .section = section_, .name = name_, .type = type_, .default_text = default_,               \
+        .help = __VA_ARGS__                                                                        \
+    }
+
+static const Option usual_rows[] = {
+    ROW("logging", "format", OPTION_WORD, "text",
+        "Form of the lines: text, as the formatters say, or json for one JSON object a line.",
+        .words = format_words),
+    ROW("loggers", "keys", OPTION_LIST, "root,keylime",
+        "Which of [logger_root] and [logger_keylime] count."),
+    ROW("handlers", "keys", OPTION_LIST, "consoleHandler",
+        "Names of handlers: places where lines go. Each has a section [handler_NAME]."),
+    ROW("formatters", "keys", OPTION_LIST, "formatter",
+        "Names of formatters: forms of lines. Each has a section [formatter_NAME]."),
+    ROW("logger_root", "level", OPTION_WORD, "INFO", "Level where logger_keylime has none.",
+        .words = level_words),
+    ROW("logger_root", "handlers", OPTION_LIST, "consoleHandler", "Handlers of all lines."),
+    ROW("logger_keylime", "level", OPTION_WORD, "NOTSET",
+        "Level of all that the programs write; NOTSET leaves it to logger_root.",
+        .words = level_words),
+    ROW("logger_keylime", "qualname", OPTION_TEXT, "keylime",
+        "keylime; lines of single parts cannot be told apart here."),
+    ROW("logger_keylime", "handlers", OPTION_LIST, "", "Further handlers."),
 };
 
-static const ConfigSchema schema = {
-    .component = "logging",
-    .format = CONFIG_INI,
-    .options = options,
-    .program = "keylime",
-    .summary = "Logging.",
+static const Option handler_rows[] = {
+    ROW(NULL, "class", OPTION_TEXT, "StreamHandler",
+        "StreamHandler, FileHandler (opened anew at SIGHUP), or handlers.SysLogHandler."),
+    ROW(NULL, "level", OPTION_WORD, "NOTSET", "Nothing below this level is written.",
+        .words = level_words),
+    ROW(NULL, "formatter", OPTION_TEXT, "formatter", "Name of a formatter."),
+    ROW(NULL, "args", OPTION_TEXT, "",
+        "StreamHandler: (sys.stdout,) or (sys.stderr,). FileHandler: ('/path/of/the/file', 'a'); "
+        "'w' empties it at each start. SysLogHandler: ('/dev/log', SysLogHandler.LOG_DAEMON)."),
 };
+
+static const Option formatter_rows[] = {
+    ROW(NULL, "format", OPTION_TEXT, LOG_LINE_FORMAT,
+        "Fields: asctime, msecs, name, levelname, levelno, message, process, thread, reqid, "
+        "reqidf."),
+    ROW(NULL, "datefmt", OPTION_TEXT, LOG_LINE_DATES,
+        "Form of asctime, as of strftime(3); empty adds milliseconds behind a comma."),
+};
+
+static void add_rows(GArray *rows, const char *section, const Option *more, guint count)
+{
+    for (guint i = 0; i < count; i++) {
+        Option row = more[i];
+        if (section)
+            row.section = g_intern_string(section);
+        g_array_append_val(rows, row);
+    }
+}
+
+static int compare_texts(gconstpointer a, gconstpointer b)
+{
+    return strcmp(a, b);
+}
+
+/* The usual sections, and what the operator named otherwise. */
+static Option *make_options(GHashTable *sections)
+{
+    GArray *rows = g_array_new(TRUE, TRUE, sizeof(Option));
+    add_rows(rows, NULL, usual_rows, G_N_ELEMENTS(usual_rows));
+    add_rows(rows, "handler_consoleHandler", handler_rows, G_N_ELEMENTS(handler_rows));
+    add_rows(rows, "formatter_formatter", formatter_rows, G_N_ELEMENTS(formatter_rows));
+    GList *names = sections ? g_list_sort(g_hash_table_get_keys(sections), compare_texts) : NULL;
+    for (GList *item = names; item; item = item->next) {
+        const char *name = item->data;
+        if (g_str_has_prefix(name, "handler_") && strcmp(name, "handler_consoleHandler") != 0)
+            add_rows(rows, name, handler_rows, G_N_ELEMENTS(handler_rows));
+        if (g_str_has_prefix(name, "formatter_") && strcmp(name, "formatter_formatter") != 0)
+            add_rows(rows, name, formatter_rows, G_N_ELEMENTS(formatter_rows));
+    }
+    g_list_free(names);
+    return (Option *)(void *)g_array_free(rows, FALSE);
+}
+
+/* --- what it says ----------------------------------------------------------------------------- */
 
 /* Python's words; NOTSET leaves the decision to `otherwise`. */
 static LogLevel level_of(const Config *config, const char *section, LogLevel otherwise)
@@ -91,68 +107,128 @@ static LogLevel level_of(const Config *config, const char *section, LogLevel oth
     return strcmp(word, "NOTSET") != 0 && log_level_from_text(word, &level) ? level : otherwise;
 }
 
-static LogLevel effective_level(const Config *config)
+static bool names(const Config *config, const char *section, const char *option, const char *name)
+{
+    return g_strv_contains(config_list(config, section, option), name);
+}
+
+static LogLevel logger_level(const Config *config)
 {
     LogLevel root = level_of(config, "logger_root", LOG_LEVEL_DEBUG);
-    LogLevel keylime = level_of(config, "logger_keylime", root);
-    LogLevel handler = level_of(config, "handler_consoleHandler", LOG_LEVEL_TRACE);
-    return MIN(keylime, handler);
+    return names(config, "loggers", "keys", "keylime") ? level_of(config, "logger_keylime", root)
+                                                       : root;
 }
 
-static void warn_unless(const Config *config, const char *section, const char *name,
-                        const char *supported)
+/* Sections of the handlers that get lines, each once. */
+static GPtrArray *handlers_of(const Config *config)
 {
-    const char *value = config_text(config, section, name);
-    if (config_is_set(config, section, name) && strcmp(value, supported) != 0)
-        log_warning("%s: [%s] %s = '%s' has no effect: only '%s' is supported",
-                    config_source(config, section, name), section, name, value, supported);
+    static const char *const loggers[] = {"logger_root", "logger_keylime"};
+    GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < G_N_ELEMENTS(loggers); i++) {
+        const char *const *handlers = config_list(config, loggers[i], "handlers");
+        for (; *handlers; handlers++) {
+            char *section = g_strdup_printf("handler_%s", *handlers);
+            if (g_ptr_array_find_with_equal_func(found, section, g_str_equal, NULL))
+                g_free(section);
+            else
+                g_ptr_array_add(found, section);
+        }
+    }
+    if (found->len == 0)
+        g_ptr_array_add(found, g_strdup("handler_consoleHandler"));
+    return found;
 }
 
-/* Upstream evaluates `args` as a program; here it is one of two known texts, or nothing: -1. */
-static int stream_of(const Config *config)
+/* Each named handler is listed, and has a section. */
+static void check_handlers(const Config *config, const char *logger, GPtrArray *problems)
 {
-    g_auto(GStrv) words =
-        g_strsplit_set(config_text(config, "handler_consoleHandler", "args"), "(), ", -1);
-    g_autofree char *stream = g_strjoinv("", words);
-    if (strcmp(stream, "sys.stdout") == 0)
-        return STDOUT_FILENO;
-    return strcmp(stream, "sys.stderr") == 0 ? STDERR_FILENO : -1;
+    const char *const *handlers = config_list(config, logger, "handlers");
+    for (; *handlers; handlers++) {
+        g_autofree char *section = g_strdup_printf("handler_%s", *handlers);
+        if (config_has_section(config, section) && names(config, "handlers", "keys", *handlers))
+            continue;
+        g_autofree char *allowed = g_strdup_printf(
+            "'%s' must be in keys of [handlers], and have a section [%s]", *handlers, section);
+        config_add_problem(config, problems, logger, "handlers", allowed);
+    }
 }
 
-static void warn_unsupported(const Config *config)
+static void check(const Config *config, GPtrArray *problems)
 {
-    const char *format = config_text(config, "formatter_formatter", "format");
-    /* The request id, which upstream's release 2.4 meant to append, is always part of a line. */
-    if (strcmp(format, SHIPPED_FORMAT " %(reqidf)s") != 0)
-        warn_unless(config, "formatter_formatter", "format", SHIPPED_FORMAT);
-    warn_unless(config, "formatter_formatter", "datefmt", SHIPPED_DATES);
-    warn_unless(config, "handlers", "keys", "consoleHandler");
-    warn_unless(config, "handler_consoleHandler", "class", "StreamHandler");
-    if (stream_of(config) < 0)
-        warn_unless(config, "handler_consoleHandler", "args", "(sys.stdout,) or (sys.stderr,)");
+    check_handlers(config, "logger_root", problems);
+    check_handlers(config, "logger_keylime", problems);
+    g_autoptr(GPtrArray) handlers = handlers_of(config);
+    if (handlers->len > LOG_SINKS_MAX)
+        config_add_problem(config, problems, "handlers", "keys", "more than 4 handlers are in use");
+    for (guint i = 0; i < handlers->len; i++) {
+        if (config_has_section(config, handlers->pdata[i]))
+            logging_handler_check(config, handlers->pdata[i], problems);
+    }
 }
 
-static LogFormat format_of(const char *word)
+static const ConfigSchema schema = {
+    .component = "logging",
+    .format = CONFIG_INI,
+    .program = "keylime_logging",
+    .summary = "Logging.",
+    .make_options = make_options,
+    .check = check,
+};
+
+const ConfigSchema *logging_schema(void)
 {
-    return g_ascii_strcasecmp(word, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return &schema;
 }
 
-bool logging_start(const char *component, GError **error)
+static void warn_unless_keylime(const Config *config)
 {
+    const char *name = config_text(config, "logger_keylime", "qualname");
+    if (strcmp(name, "keylime") != 0)
+        log_warning("%s: [logger_keylime] qualname = '%s' has no effect: must be keylime",
+                    config_source(config, "logger_keylime", "qualname"), name);
+}
+
+/* --- start and reload ------------------------------------------------------------------------- */
+
+static LogLevel handler_level(const Config *config, const char *section)
+{
+    return MIN(logger_level(config), level_of(config, section, LOG_LEVEL_TRACE));
+}
+
+/* Into `sinks`; how many there are, 0 and an error when one cannot be opened. */
+static size_t open_handlers(const Config *config, const LoggingStreams *streams, LogSink *sinks,
+                            GError **error)
+{
+    g_autoptr(GPtrArray) handlers = handlers_of(config);
+    bool json = strcmp(config_text(config, NULL, "format"), "json") == 0;
+    for (guint i = 0; i < handlers->len; i++) {
+        const char *section = handlers->pdata[i];
+        if (!logging_handler_open(config, section, streams, json, &sinks[i], error))
+            return 0;
+        sinks[i].level = handler_level(config, section);
+    }
+    return handlers->len;
+}
+
+bool logging_start(int usual, bool results, GError **error)
+{
+    LoggingStreams streams = {.usual = usual, .results = results};
     /* What there is to say about the file is said in the form that it asks for: it is read in
      * silence first. */
     log_set_level(LOG_LEVEL_CRITICAL);
     g_autoptr(Config) first = config_load(&schema, NULL, error);
-    if (!first)
+    LogSink sinks[LOG_SINKS_MAX] = {0};
+    size_t count = first ? open_handlers(first, &streams, sinks, error) : 0;
+    if (count == 0)
         return false;
-    int stream = stream_of(first);
-    int otherwise = strcmp(component, "tenant") == 0 ? STDOUT_FILENO : STDERR_FILENO;
-    log_open(stream < 0 ? otherwise : stream, format_of(config_text(first, NULL, "format")),
-             effective_level(first));
+    log_open_sinks(sinks, count);
     g_autoptr(Config) config = config_load(&schema, NULL, error);
     if (!config)
         return false;
-    warn_unsupported(config);
+    warn_unless_keylime(config);
+    g_autoptr(GPtrArray) handlers = handlers_of(config);
+    for (guint i = 0; i < handlers->len; i++)
+        logging_handler_warn(config, handlers->pdata[i]);
     return true;
 }
 
@@ -161,83 +237,19 @@ Config *logging_examine(GError **error)
     return config_examine(&schema, NULL, error);
 }
 
-bool logging_reload(const char *component, GError **error)
+bool logging_reload(GError **error)
 {
     g_autoptr(Config) config = config_load(&schema, NULL, error);
     if (!config)
         return false;
-    log_set_level(effective_level(config));
-    return true;
-}
-
-/* --- the agent -----------------------------------------------------------------------------------
- */
-
-/* Targets are module paths and match by their beginning: `keylime` covers both programs. */
-static bool is_agent_target(const char *target)
-{
-    static const char *const names[] = {"keylime", "keylime_push_model_agent", "keylime_agent"};
-    const char *end = strstr(target, "::");
-    size_t size = end ? (size_t)(end - target) : strlen(target);
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (strlen(names[i]) == size && strncmp(target, names[i], size) == 0)
-            return true;
+    g_autoptr(GPtrArray) handlers = handlers_of(config);
+    for (guint i = 0; i < handlers->len; i++) {
+        int file = logging_handler_open_file(config, handlers->pdata[i], error);
+        if (file == LOGGING_FILE_FAILED)
+            return false;
+        if (file >= 0)
+            log_replace_file(i, file);
+        log_set_sink_level(i, handler_level(config, handlers->pdata[i]));
     }
-    return false;
-}
-
-/* `off` is the least there is: what ends the program is still said. */
-static bool rust_level(const char *word, LogLevel *out)
-{
-    if (g_ascii_strcasecmp(word, "off") == 0) {
-        *out = LOG_LEVEL_CRITICAL;
-        return true;
-    }
-    return log_level_from_text(word, out);
-}
-
-/* One of `level`, `target`, `target=level`. The most talkative one for a target of ours counts. */
-static void take_directive(const char *directive, int *general, int *own, GPtrArray *unknown)
-{
-    g_auto(GStrv) parts = g_strsplit(directive, "=", 2);
-    LogLevel level = LOG_LEVEL_TRACE;
-    bool has_level = parts[0] && parts[1];
-    if (has_level && !rust_level(parts[1], &level))
-        g_ptr_array_add(unknown, g_strdup(directive));
-    else if (has_level && is_agent_target(parts[0]))
-        *own = MAX(*own, (int)level);
-    else if (!has_level && rust_level(directive, &level))
-        *general = (int)level;
-    else if (!has_level && is_agent_target(directive))
-        *own = (int)LOG_LEVEL_TRACE;
-    /* Any other target belongs to a library that the agent upstream is built from. */
-}
-
-bool logging_start_agent(GError **error)
-{
-    const char *format = g_getenv("KEYLIME_LOGGING_FORMAT");
-    if (format && *format && !g_strv_contains(format_words, format)) {
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE,
-                    "KEYLIME_LOGGING_FORMAT: '%s': must be text or json", format);
-        return false;
-    }
-    g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
-    int general = -1, own = -1;
-    const char *filter = g_getenv("RUST_LOG");
-    /* What follows a `/` filters messages by a regular expression; levels are all that counts here.
-     */
-    g_auto(GStrv) halves = g_strsplit(filter ? filter : "", "/", 2);
-    g_auto(GStrv) directives = g_strsplit(halves[0] ? halves[0] : "", ",", -1);
-    for (guint i = 0; directives[i]; i++) {
-        if (*g_strstrip(directives[i]))
-            take_directive(directives[i], &general, &own, unknown);
-    }
-    int level = own >= 0 ? own : general >= 0 ? general : (int)LOG_LEVEL_INFO;
-    log_open(STDERR_FILENO, format_of(format ? format : "text"), (LogLevel)level);
-    for (guint i = 0; i < unknown->len; i++)
-        log_warning(
-            "RUST_LOG: '%s' has no effect: a level is one of off, error, warn, info, debug, "
-            "trace",
-            (const char *)unknown->pdata[i]);
     return true;
 }

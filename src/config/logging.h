@@ -8,20 +8,21 @@
 #include "config/config.h"
 
 /*
- * Read logging.conf (or KEYLIME_LOGGING_CONFIG) and open the log. Without such a file: INFO, as
- * text with time stamps, or in the journal's form when the stream is the journal; on standard
- * error, the tenant's on standard output. Call it before threads start. False: the configuration is
- * unusable.
+ * Read logging.conf (or what KEYLIME_LOGGING_CONFIG names) and open the log. Without such a file:
+ * INFO on the stream `usual`, as text with time stamps, or in the journal's form when the stream is
+ * the journal. Call it before threads start. False: the configuration is unusable.
  *
- * From the file count the levels of the loggers `keylime` and `root` and of the console handler,
- * which stream it writes to, and our own `[logging] format = json`. Anything else that differs from
- * the shipped file gets a WARNING.
+ * `results`: standard output belongs to a program's results; a handler of it writes to standard
+ * error instead.
  */
-bool logging_start(const char *component, GError **error);
+bool logging_start(int usual, bool results, GError **error);
 /* logging.conf as config_examine() shows it; the log stays as it is. */
 Config *logging_examine(GError **error);
-/* Take over a changed level (SIGHUP); the log stays open. False: the old level goes on. */
-bool logging_reload(const char *component, GError **error);
+/* Take over changed levels, and open files anew (SIGHUP). False: what could be taken over is, the
+ * rest goes on as it was. */
+bool logging_reload(GError **error);
+/* Of the usual sections, for the example file. */
+const ConfigSchema *logging_schema(void);
 
 /*
  * The agent's: RUST_LOG as `level` or `target=level,...` for the targets of upstream's agents, INFO

@@ -52,6 +52,9 @@ typedef struct {
     const char *program;   /* name in --help and --version */
     const char *summary;   /* first line of --help */
     bool partial; /* another program's file: options that are not in the table are its own */
+    /* For a file whose sections have names of the operator's: the table, newly allocated, instead
+     * of `options`. `sections` are those that the files have. */
+    Option *(*make_options)(GHashTable *sections);
     /* What one option cannot say alone: config_add_problem() for each rule that is broken. Runs
      * whenever the configuration is loaded, also beside problems of single options; such an option
      * reads as its default, and config_was_refused() tells. NULL = no such rules. */

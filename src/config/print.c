@@ -90,8 +90,9 @@ void config_print_example(const ConfigSchema *schema, FILE *out)
             "# Configuration of %s. Every option is shown with its built-in default;\n"
             "# remove the '#' before an option to change it.\n",
             schema->program);
+    g_autofree Option *made = schema->make_options ? schema->make_options(NULL) : NULL;
     const char *section = NULL;
-    for (const Option *option = schema->options; option->name; option++) {
+    for (const Option *option = made ? made : schema->options; option->name; option++) {
         if (option->dead || option->pull_only)
             continue;
         if (!section || strcmp(section, option->section) != 0)

@@ -165,8 +165,8 @@ static void reload(gpointer context)
 {
     Life *life = context;
     g_autoptr(GError) error = NULL;
-    if (!logging_reload(life->service->schema->component, &error))
-        log_error("Kept the present log level: %s", error->message);
+    if (!logging_reload(&error))
+        log_error("Kept the present log: %s", error->message);
     reload_certificates(life);
 }
 

@@ -4,6 +4,7 @@
 #include "base/identifier.h"
 #include "base/log.h"
 #include "config/check_config.h"
+#include "config/logging.h"
 #include "tenant/commands.h"
 #include "tenant/options.h"
 
@@ -151,8 +152,9 @@ int main(int argc, char **argv)
         return check_config(&tenant_schema, overrides, arguments.json, argv[0]);
     if (!arguments_check(&arguments, &error))
         return usage_error(arguments.json, error);
-    log_open(arguments.json ? STDERR_FILENO : STDOUT_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
-    g_autoptr(Config) config = config_load(&tenant_schema, overrides, &error);
+    bool json = arguments.json;
+    bool logging = logging_start(json ? STDERR_FILENO : STDOUT_FILENO, json, &error);
+    g_autoptr(Config) config = logging ? config_load(&tenant_schema, overrides, &error) : NULL;
     if (!config)
         return refuse(arguments.json, error->message, check_config_complain(error, argv[0]));
     return work(config, &arguments);

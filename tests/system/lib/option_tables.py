@@ -6,6 +6,7 @@ import re
 from .http_vectors import SHARED
 
 REFERENCE = SHARED / "reference"
+CONFIGURATION = "configuration-and-operations.md"
 
 
 @dataclasses.dataclass
@@ -50,7 +51,6 @@ class Reference:
     LEAST = {"verifier": 60, "registrar": 22, "agent": 45, "tenant": 20, "ca": 11, "logging": 10}
 
     # (document, heading, section, column of defaults)
-    CONFIGURATION = "configuration-and-operations.md"
     PLACES = {
         "verifier": [(CONFIGURATION, "### 3.1", "verifier", 1), (CONFIGURATION, "### 3.2", "revocations", 1)],
         "registrar": [(CONFIGURATION, "## 4.", "registrar", 1)],
@@ -89,7 +89,7 @@ class Reference:
     def read_logging(self):
         """The section's name stands in the first cell, or in one of the rows above."""
         section = None
-        for line in section_of(self.CONFIGURATION, "### 7.1"):
+        for line in section_of(CONFIGURATION, "### 7.1"):
             cells = cells_of(line)
             if len(cells) != 3:
                 continue
