@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises of the user guide that need the whole of an installation, or what lies at fixed paths (contract C2, C3,
-C7, C8, C48, C55, C61, C64, C66, C67, C81, C82, C84, C86, C87, C90, C97, C99, C101, C105)."""
+C7, C8, C47, C48, C55, C56, C61, C64, C66, C67, C76, C81, C82, C84, C86, C87, C90, C91, C97, C99, C101, C105)."""
 import datetime
 import json
+import os
+import pathlib
 import re
+import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -15,7 +19,7 @@ import pytest
 from lib.fake_keylime import FakeVerifier
 from lib.fake_server import Authority
 from lib.guide_machine import GuideMachine
-from lib.program import BINARIES, Program, wait_until
+from lib.program import BINARIES, Program, free_port, wait_until
 from lib.registration import Machine, Session
 from lib.stage import AGENT, Stage
 
@@ -139,14 +143,44 @@ def test_C66_C67_the_service_is_ready_before_any_server_is(deployment, stage, tm
         notify.bind(path)
         notify.settimeout(20)
         stage.agent(env={"NOTIFY_SOCKET": path})
-        first = notify.recv(4096).decode()
-        assert first == f"READY=1\nSTATUS=Unregistered; agent {AGENT}, verifier {stage.verifier.url}"
+        messages = [notify.recv(4096).decode()]
+        while not messages[-1].startswith("READY=1"):
+            messages.append(notify.recv(4096).decode())
+        assert messages[-1] == f"READY=1\nSTATUS=Unregistered; agent {AGENT}, verifier {stage.verifier.url}"
         assert stage.verifier.requests == []
         stage.registrar.replace.clear()
         seen = []
         while not seen or "Attesting" not in seen[-1]:
-            seen.append(notify.recv(4096).decode())
+            seen += [line for line in notify.recv(4096).decode().splitlines() if line.startswith("STATUS=")]
         assert all(line.endswith(f"; agent {AGENT}, verifier {stage.verifier.url}") for line in seen)
+
+
+@pytest.mark.parametrize("route", [("POST", "/sessions"), ("POST", "/attestations"), ("PATCH", "/0")])
+def test_C56_silence_at_every_step(stage, route):
+    """A verifier that accepts and stays silent: the request ends after --timeout, as the registrar's does."""
+    stage.verifier.replace[route] = "silence"
+    agent = stage.agent("--timeout", "300", env={"KEYLIME_AGENT_EXPONENTIAL_BACKOFF_MAX_RETRIES": "1"})
+    agent.wait_for_line(r"WARNING - Network error \(timeout\): .*no sign of life for 300 ms")
+    agent.wait_for_line("ERROR - Attestation failed: .*timeout")
+    first, second = stage.verifier.times(*route)[:2]
+    assert 0.3 + 0.15 - 0.05 <= second - first <= 0.3 + 0.25 + 0.5
+
+
+@pytest.mark.parametrize("make,reason", [
+    (None, "No such file or directory"), (lambda path: path.write_text(""), "must be a directory"),
+    (lambda path: path.mkdir(mode=0o500), "ermission denied")])
+def test_C47_directory_that_cannot_be_used(stage, tmp_path, make, reason):
+    """Refused with its name: absent, a file, or not writable for the user of the agent."""
+    path = tmp_path / "work"
+    if make:
+        make(path)
+    before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    env = {"PATH": "/usr/bin:/bin", **stage.deployment.env, "KEYLIME_AGENT_RUN_AS": "", "KEYLIME_DIR": str(path),
+           "KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": str(stage.authority.certificate_path)}
+    done = subprocess.run([*before, BINARIES["agent"], "--avoid-tpm"], env=env, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if str(path) in line and reason in line]
+    assert told, done.stderr
 
 
 def test_C61_no_retries(stage):
@@ -212,6 +246,24 @@ def test_C82_second_line_is_the_record(deployment):
                        "ip", "port"):
             assert member in record, member
         assert record["attestation_status"] == "PASS"
+
+
+@pytest.mark.parametrize("dead", ["verifier", "registrar"])
+def test_C76_add_without_a_server(deployment, dead):
+    """Exit 1 and one line with URL and cause; nothing is enrolled."""
+    deployment.env.update(UNCHECKED)
+    deployment.start_verifier()
+    deployment.start_registrar()
+    agent = deployment.start_agent(AGENT, "--avoid-tpm")
+    agent.wait_for_line(f"SUCCESS: Agent {AGENT} activated")
+    unknown = deployment.tenant("-c", "add", "--push-model", "-u", "not-registered", check=1).stdout
+    assert "not found in the Registrar" in unknown and "log" in unknown
+    port = str(free_port())
+    done = deployment.tenant("-c", "add", "--push-model", "-u", AGENT, {"verifier": "-vp", "registrar": "-rp"}[dead],
+                             port, env={"KEYLIME_TENANT_MAX_RETRIES": "1", "KEYLIME_TENANT_RETRY_INTERVAL": "0"}, check=1)
+    errors = [line for line in done.stdout.splitlines() if " - ERROR - " in line]
+    assert len(errors) == 1 and f"127.0.0.1:{port}" in errors[0] and "refused" in errors[0], done.stdout
+    assert json.loads(deployment.tenant("-c", "cvlist", "--json", check=0).stdout) == {"uuids": []}
 
 
 def test_C86_unknown_maker(deployment, simulator):
@@ -284,6 +336,40 @@ def test_C90_what_is_wrong_with_the_certificate(stage, tmp_path, hosts, days, to
     stage.verifier = FakeVerifier(stage.authority)
     stage.agent().wait_for_line("certificate verify failed: " + told)
     assert stage.verifier.requests == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give it up")
+def test_C91_a_ca_file_that_changes_after_privileges_were_dropped(stage, request):
+    """Root's copy, unreadable by then, is told and the old one stays; a readable one counts."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="keylime-ca-"))
+    request.addfinalizer(lambda: shutil.rmtree(directory))
+    directory.chmod(0o755)
+    work, ca = directory / "work", directory / "cacert.crt"
+    work.mkdir()
+    shutil.chown(work, "nobody", "nogroup")
+
+    def put(authority, mode):
+        new = directory / "new"
+        new.write_bytes(authority.certificate_path.read_bytes())
+        new.chmod(mode)
+        new.rename(ca)
+
+    put(stage.authority, 0o600)
+    agent = stage.agent(env={"KEYLIME_AGENT_RUN_AS": "nobody:nogroup", "KEYLIME_DIR": str(work),
+                             "KEYLIME_AGENT_VERIFIER_TLS_CA_CERT": str(ca)})
+    agent.wait_for_line("Dropped privileges to run as nobody:nogroup")
+    agent.wait_for_line("SUCCESS! Evidence accepted")
+    put(stage.authority, 0o600)
+    told = agent.wait_for_line("WARNING - The CA file .* has changed, but the old one stays in use: .*")[0]
+    assert f"{ca}: Permission denied (owner root, mode 0600); it must be readable by user nobody" in told
+    agent.wait_for_line("SUCCESS! Evidence accepted", start=agent.output().index(told))
+    assert agent.output().count("the old one stays in use") == 1
+    put(Authority(directory / "other", name="another CA"), 0o644)
+    agent.wait_for_line("The CA file .* has changed; using the new one")
+    port = stage.verifier.port
+    stage.verifier.stop()
+    stage.verifier = FakeVerifier(stage.authority, port)
+    agent.wait_for_line("certificate verify failed.*another CA")
 
 
 def test_C99_names_in_the_verifiers_certificate(deployment):
