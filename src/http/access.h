@@ -6,5 +6,5 @@
 
 #include "http/route.h"
 
-/* NULL = allowed; otherwise the detail of the 403, newly allocated. */
+/* NULL = allowed; otherwise the detail of the 403, newly allocated. `open`: see http/server.h. */
 char *access_refusal(const Route *route, bool open, const HttpRequest *request);

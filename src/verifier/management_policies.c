@@ -5,185 +5,29 @@
 #include "base/identifier.h"
 #include "base/log.h"
 #include "http/envelope.h"
-#include "verifier/database_trouble.h"
 #include "verifier/policy_kind.h"
 #include "verifier/policy_store.h"
+#include "verifier/reply.h"
 #include "verifier/verifier.h"
 
-#define NAME_RULE "a policy's name has 1 to 255 visible ASCII characters"
+/* --- what version 2 and version 3 say differently ----------------------------------------------
+ */
 
-static const char *admin_of(const HttpRequest *request)
+static bool is_v2(const HttpRequest *request)
 {
-    const char *name = http_request_identity(request)->name;
-    return name ? name : "";
+    return http_request_major(request) == 2;
 }
 
-static void log_change(const HttpRequest *request, const PolicyWords *words, const char *name,
-                       const char *what)
-{
-    log_info("%s '%s' %s by '%s'", words->noun, name, what, admin_of(request));
-}
-
-static void log_refusal(const PolicyWords *words, const char *name, const GError *refused)
-{
-    log_warning("Refused %s '%s': %s", words->member, name, refused->message);
-}
-
-/* --- version 2 -------------------------------------------------------------------------------- */
-
-static void send_v2(HttpResponse *response, unsigned status, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static void send_v2(HttpResponse *response, unsigned status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    envelope_v2(response, status, text, NULL);
-}
-
-/* The name of the path; NULL when the answer is given. */
-static const char *name_v2(const HttpRequest *request, HttpResponse *response)
-{
-    const char *name = http_request_parameter(request, "name");
-    if (policy_name_is_valid(name))
-        return name;
-    envelope_v2(response, 400, NAME_RULE, NULL);
-    return NULL;
-}
-
-void policies_v2_list(const HttpRequest *request, HttpResponse *response, gpointer context)
-{
-    Verifier *verifier = context;
-    const PolicyWords *words = policy_words_of(request);
-    g_autoptr(GPtrArray) names = NULL;
-    g_autoptr(GError) error = NULL;
-    if (!policy_store_names(verifier->database, words->kind, &names, &error)) {
-        database_trouble_v2(response, error);
-        return;
-    }
-    Json *list = json_object_new_array();
-    for (guint i = 0; i < names->len; i++)
-        json_object_array_add(list, json_new_text(g_ptr_array_index(names, i)));
-    Json *results = json_object_new_object();
-    json_add(results, words->list_member, list);
-    envelope_v2(response, 200, "Success", results);
-}
-
-void policies_v2_show(const HttpRequest *request, HttpResponse *response, gpointer context)
-{
-    Verifier *verifier = context;
-    const PolicyWords *words = policy_words_of(request);
-    const char *name = name_v2(request, response);
-    if (!name)
-        return;
-    g_autoptr(PolicyRecord) record = NULL;
-    g_autoptr(GError) error = NULL;
-    if (!policy_store_read(verifier->database, words->kind, name, &record, &error))
-        database_trouble_v2(response, error);
-    else if (!record)
-        send_v2(response, 404, "%s %s not found", words->noun, name);
-    else
-        envelope_v2(response, 200, "Success", policy_members_to_json(words, record));
-}
-
-/* The posted policy; NULL when the answer is given. */
-static PolicyRecord *posted_v2(const HttpRequest *request, HttpResponse *response,
-                               const Verifier *verifier, const PolicyWords *words)
-{
-    const char *name = name_v2(request, response);
-    if (!name)
-        return NULL;
-    g_autoptr(PolicyRecord) record = NULL;
-    g_autoptr(GError) refused = NULL;
-    if (!words->read(verifier->policy_rules, http_request_json(request), name, &record, &refused)) {
-        log_refusal(words, name, refused);
-        envelope_v2(response, (unsigned)refused->code, refused->message, NULL);
-        return NULL;
-    }
-    if (!record && words->may_be_absent)
-        record = policy_record_new(words->kind, name, NULL);
-    if (!record)
-        send_v2(response, 400, "%s: is required", words->member);
-    return g_steal_pointer(&record);
-}
-
-void policies_v2_create(const HttpRequest *request, HttpResponse *response, gpointer context)
-{
-    Verifier *verifier = context;
-    const PolicyWords *words = policy_words_of(request);
-    g_autoptr(PolicyRecord) record = posted_v2(request, response, verifier, words);
-    if (!record)
-        return;
-    PolicyResult result;
-    g_autoptr(GError) error = NULL;
-    if (!policy_store_create(verifier->database, record, &result, &error)) {
-        database_trouble_v2(response, error);
-    } else if (result == POLICY_EXISTS) {
-        send_v2(response, 409, "%s with name %s already exists", words->noun, record->name);
-    } else {
-        log_change(request, words, record->name, "created");
-        envelope_v2(response, 201, "Created", NULL);
-    }
-}
-
-void policies_v2_replace(const HttpRequest *request, HttpResponse *response, gpointer context)
-{
-    Verifier *verifier = context;
-    const PolicyWords *words = policy_words_of(request);
-    g_autoptr(PolicyRecord) record = posted_v2(request, response, verifier, words);
-    if (!record)
-        return;
-    PolicyResult result;
-    g_autoptr(GError) error = NULL;
-    if (!policy_store_replace(verifier->database, record, &result, &error)) {
-        database_trouble_v2(response, error);
-    } else if (result == POLICY_NOT_FOUND) {
-        send_v2(response, 404, "%s with name %s does not already exist, use POST to create",
-                words->noun, record->name);
-    } else {
-        log_change(request, words, record->name, "replaced");
-        envelope_v2(response, 201, "Created", NULL);
-    }
-}
-
-void policies_v2_delete(const HttpRequest *request, HttpResponse *response, gpointer context)
-{
-    Verifier *verifier = context;
-    const PolicyWords *words = policy_words_of(request);
-    const char *name = name_v2(request, response);
-    if (!name)
-        return;
-    PolicyResult result;
-    g_autofree char *users = NULL;
-    g_autoptr(GError) error = NULL;
-    if (!policy_store_delete(verifier->database, words->kind, name, &result, &users, &error)) {
-        database_trouble_v2(response, error);
-    } else if (result == POLICY_NOT_FOUND) {
-        send_v2(response, 404, "%s %s not found", words->noun, name);
-    } else if (result == POLICY_IN_USE) {
-        send_v2(response, 409, "Can't delete %s as it's currently in use by %s", words->short_noun,
-                users);
-    } else {
-        log_change(request, words, name, "deleted");
-        http_response_status(response, 204);
-        http_response_body(response, NULL, NULL);
-    }
-}
-
-/* --- version 3 -------------------------------------------------------------------------------- */
-
-static char *link_v3(const HttpRequest *request, const PolicyWords *words, const char *name)
+static char *link_to(const HttpRequest *request, const PolicyWords *words, const char *name)
 {
     return g_strconcat(http_request_version_prefix(request), words->v3_path, name, NULL);
 }
 
-/* `members` is taken over. */
-static Json *resource_v3(const HttpRequest *request, const PolicyWords *words, const char *name,
+/* A resource of version 3; `members` is taken over. */
+static Json *resource_of(const HttpRequest *request, const PolicyWords *words, const char *name,
                          Json *members)
 {
-    g_autofree char *self = link_v3(request, words, name);
+    g_autofree char *self = link_to(request, words, name);
     Json *links = json_object_new_object();
     json_add_text(links, "self", self);
     Json *resource = json_object_new_object();
@@ -194,64 +38,68 @@ static Json *resource_v3(const HttpRequest *request, const PolicyWords *words, c
     return resource;
 }
 
-static void refuse_unknown_v3(const HttpRequest *request, HttpResponse *response,
-                              const PolicyWords *words, const char *name)
+static void answer_names(const HttpRequest *request, HttpResponse *response,
+                         const PolicyWords *words, const GPtrArray *names)
 {
-    envelope_error(response, request, 404, "not_found", "%s %s not found.", words->noun, name);
-}
-
-void policies_v3_list(const HttpRequest *request, HttpResponse *response, gpointer context)
-{
-    Verifier *verifier = context;
-    const PolicyWords *words = policy_words_of(request);
-    g_autoptr(GPtrArray) names = NULL;
-    g_autoptr(GError) error = NULL;
-    if (!policy_store_names(verifier->database, words->kind, &names, &error)) {
-        database_trouble_api(response, request, error);
-        return;
-    }
     Json *list = json_object_new_array();
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
+        if (is_v2(request)) {
+            json_object_array_add(list, json_new_text(name));
+            continue;
+        }
         Json *members = json_object_new_object();
         json_add_text(members, "name", name);
-        json_object_array_add(list, resource_v3(request, words, name, members));
+        json_object_array_add(list, resource_of(request, words, name, members));
     }
-    envelope_resource(response, request, 200, list, NULL);
+    if (!is_v2(request)) {
+        envelope_resource(response, request, 200, list, NULL);
+        return;
+    }
+    Json *results = json_object_new_object();
+    json_add(results, words->list_member, list);
+    envelope_v2(response, 200, "Success", results);
 }
 
-void policies_v3_show(const HttpRequest *request, HttpResponse *response, gpointer context)
+static void answer_policy(const HttpRequest *request, HttpResponse *response, unsigned status,
+                          const PolicyWords *words, const PolicyRecord *record)
 {
-    Verifier *verifier = context;
-    const PolicyWords *words = policy_words_of(request);
-    const char *name = http_request_parameter(request, "name");
-    g_autoptr(PolicyRecord) record = NULL;
-    g_autoptr(GError) error = NULL;
-    if (policy_name_is_valid(name) &&
-        !policy_store_read(verifier->database, words->kind, name, &record, &error))
-        database_trouble_api(response, request, error);
-    else if (!record)
-        refuse_unknown_v3(request, response, words, name);
+    Json *members = policy_members_to_json(words, record);
+    if (is_v2(request))
+        envelope_v2(response, 200, "Success", members);
     else
-        envelope_resource(response, request, 200,
-                          resource_v3(request, words, name, policy_members_to_json(words, record)),
-                          NULL);
+        envelope_resource(response, request, status,
+                          resource_of(request, words, record->name, members), NULL);
 }
 
-/* The attributes of the resource, and its id (NULL = not said); NULL when the answer is given. */
-static Json *attributes_v3(const HttpRequest *request, HttpResponse *response,
-                           const PolicyWords *words, const char **id)
+/* Version 2 has one answer for a policy that was stored (decision D74). */
+static void answer_stored(const HttpRequest *request, HttpResponse *response, unsigned status,
+                          const PolicyWords *words, const PolicyRecord *record)
 {
-    Json *data = json_member_of_type(http_request_json(request), "data", json_type_object);
+    if (is_v2(request))
+        envelope_v2(response, 201, "Created", NULL);
+    else
+        answer_policy(request, response, status, words, record);
+}
+
+/* The members of a posted policy: the body, or the attributes of the resource, whose id is *id
+ * (NULL = not said). NULL when the answer is given. */
+static Json *members_in(const HttpRequest *request, HttpResponse *response,
+                        const PolicyWords *words, const char **id)
+{
+    Json *body = http_request_json(request);
+    *id = NULL;
+    if (is_v2(request))
+        return body;
+    Json *data = json_member_of_type(body, "data", json_type_object);
     Json *attributes = json_member_of_type(data, "attributes", json_type_object);
     if (!attributes) {
-        envelope_error(response, request, 400, "invalid_request",
-                       "data must be a resource with attributes");
+        reply_error(response, request, 400, NULL, "data must be a resource with attributes");
         return NULL;
     }
     if (g_strcmp0(json_member_text(data, "type"), words->v3_type) != 0) {
-        envelope_error(response, request, 409, "conflict", "The resource's type must be '%s'",
-                       words->v3_type);
+        reply_error(response, request, 409, "/data/type", "The resource's type must be '%s'",
+                    words->v3_type);
         return NULL;
     }
     *id = json_member_text(data, "id");
@@ -260,116 +108,177 @@ static Json *attributes_v3(const HttpRequest *request, HttpResponse *response,
     return attributes;
 }
 
-static void refuse_posted_v3(const HttpRequest *request, HttpResponse *response,
-                             const PolicyWords *words, const char *name, const GError *refused)
+/* --- names --------------------------------------------------------------------------------------
+ */
+
+/* `name`, or NULL when the answer is given. */
+static const char *check_name(const HttpRequest *request, HttpResponse *response, const char *name)
 {
-    log_refusal(words, name, refused);
-    g_autofree char *pointer = g_strconcat("/data/attributes/", words->member, NULL);
-    g_autoptr(GPtrArray) errors = api_errors_new();
-    unsigned status = (unsigned)refused->code;
-    api_errors_add(errors, status, status == 401 ? "unauthorized" : "invalid_request", pointer,
-                   "%s", refused->message);
-    envelope_errors(response, request, errors);
+    if (policy_name_is_valid(name))
+        return name;
+    reply_error(response, request, 400, NULL,
+                "a policy's name has 1 to 255 visible ASCII characters");
+    return NULL;
 }
 
-/* The posted policy under `name`; NULL when the answer is given. */
-static PolicyRecord *posted_v3(const HttpRequest *request, HttpResponse *response,
-                               const Verifier *verifier, const PolicyWords *words, const char *name,
-                               Json *attributes)
+/* Of the path, likewise. */
+static const char *name_of(const HttpRequest *request, HttpResponse *response)
 {
-    if (!policy_name_is_valid(name)) {
-        envelope_error(response, request, 400, "invalid_request", "data.id: " NAME_RULE);
+    return check_name(request, response, http_request_parameter(request, "name"));
+}
+
+/* Of the path, or where that has none, the resource's id; likewise. */
+static const char *posted_name(const HttpRequest *request, HttpResponse *response, const char *id)
+{
+    const char *name = http_request_parameter(request, "name");
+    if (*name == '\0')
+        return check_name(request, response, id);
+    if (!id || g_str_equal(id, name))
+        return check_name(request, response, name);
+    reply_error(response, request, 409, "/data/id", "data.id is not the policy's name in the path");
+    return NULL;
+}
+
+/* --- handlers -----------------------------------------------------------------------------------
+ */
+
+static void log_change(const HttpRequest *request, const PolicyWords *words, const char *name,
+                       const char *what)
+{
+    log_info("%s '%s' %s by '%s'", words->noun, name, what, http_request_identity(request)->name);
+}
+
+static void refuse_unknown(const HttpRequest *request, HttpResponse *response,
+                           const PolicyWords *words, const char *name)
+{
+    reply_error(response, request, 404, NULL, "%s %s not found", words->noun, name);
+}
+
+void policies_list(const HttpRequest *request, HttpResponse *response, gpointer context)
+{
+    Verifier *verifier = context;
+    const PolicyWords *words = policy_words_of(request);
+    g_autoptr(GPtrArray) names = NULL;
+    g_autoptr(GError) error = NULL;
+    if (policy_store_names(verifier->database, words->kind, &names, &error))
+        answer_names(request, response, words, names);
+    else
+        reply_trouble(response, request, error);
+}
+
+void policies_show(const HttpRequest *request, HttpResponse *response, gpointer context)
+{
+    Verifier *verifier = context;
+    const PolicyWords *words = policy_words_of(request);
+    const char *name = name_of(request, response);
+    if (!name)
+        return;
+    g_autoptr(PolicyRecord) record = NULL;
+    g_autoptr(GError) error = NULL;
+    if (!policy_store_read(verifier->database, words->kind, name, &record, &error))
+        reply_trouble(response, request, error);
+    else if (!record)
+        refuse_unknown(request, response, words, name);
+    else
+        answer_policy(request, response, 200, words, record);
+}
+
+static void refuse_posted(const HttpRequest *request, HttpResponse *response,
+                          const PolicyWords *words, unsigned status, const char *name,
+                          const char *reason)
+{
+    log_warning("Refused %s '%s': %s", words->member, name, reason);
+    g_autofree char *pointer = g_strconcat("/data/attributes/", words->member, NULL);
+    reply_error(response, request, status, pointer, "%s", reason);
+}
+
+/* The posted policy; NULL when the answer is given. */
+static PolicyRecord *posted_policy(const HttpRequest *request, HttpResponse *response,
+                                   const Verifier *verifier, const PolicyWords *words)
+{
+    const char *id;
+    Json *members = members_in(request, response, words, &id);
+    const char *name = members ? posted_name(request, response, id) : NULL;
+    if (!name)
         return NULL;
-    }
     g_autoptr(PolicyRecord) record = NULL;
     g_autoptr(GError) refused = NULL;
-    if (!words->read(verifier->policy_rules, attributes, name, &record, &refused)) {
-        refuse_posted_v3(request, response, words, name, refused);
+    if (!words->read(verifier->policy_rules, members, name, &record, &refused)) {
+        refuse_posted(request, response, words, (unsigned)refused->code, name, refused->message);
         return NULL;
     }
     if (!record && words->may_be_absent)
         record = policy_record_new(words->kind, name, NULL);
-    if (!record)
-        envelope_error(response, request, 400, "invalid_request", "%s is required", words->member);
+    if (!record) {
+        g_autofree char *reason = g_strdup_printf("%s: is required", words->member);
+        refuse_posted(request, response, words, 400, name, reason);
+    }
     return g_steal_pointer(&record);
 }
 
-void policies_v3_create(const HttpRequest *request, HttpResponse *response, gpointer context)
+void policies_create(const HttpRequest *request, HttpResponse *response, gpointer context)
 {
     Verifier *verifier = context;
     const PolicyWords *words = policy_words_of(request);
-    const char *name = NULL;
-    Json *attributes = attributes_v3(request, response, words, &name);
-    g_autoptr(PolicyRecord) record =
-        attributes ? posted_v3(request, response, verifier, words, name, attributes) : NULL;
+    g_autoptr(PolicyRecord) record = posted_policy(request, response, verifier, words);
     if (!record)
         return;
     PolicyResult result;
     g_autoptr(GError) error = NULL;
     if (!policy_store_create(verifier->database, record, &result, &error)) {
-        database_trouble_api(response, request, error);
+        reply_trouble(response, request, error);
     } else if (result == POLICY_EXISTS) {
-        envelope_error(response, request, 409, "conflict", "%s with name %s already exists.",
-                       words->noun, name);
+        reply_error(response, request, 409, NULL, "%s with name %s already exists", words->noun,
+                    record->name);
     } else {
-        log_change(request, words, name, "created");
-        g_autofree char *location = link_v3(request, words, name);
-        envelope_resource(response, request, 201,
-                          resource_v3(request, words, name, policy_members_to_json(words, record)),
-                          NULL);
-        http_response_header(response, "Location", location);
+        log_change(request, words, record->name, "created");
+        g_autofree char *location = link_to(request, words, record->name);
+        answer_stored(request, response, 201, words, record);
+        if (!is_v2(request))
+            http_response_header(response, "Location", location);
     }
 }
 
-void policies_v3_update(const HttpRequest *request, HttpResponse *response, gpointer context)
+void policies_replace(const HttpRequest *request, HttpResponse *response, gpointer context)
 {
     Verifier *verifier = context;
     const PolicyWords *words = policy_words_of(request);
-    const char *name = http_request_parameter(request, "name");
-    const char *id = NULL;
-    Json *attributes = attributes_v3(request, response, words, &id);
-    if (attributes && id && !g_str_equal(id, name)) {
-        envelope_error(response, request, 409, "conflict",
-                       "data.id is not the policy's name in the path");
-        return;
-    }
-    g_autoptr(PolicyRecord) record =
-        attributes ? posted_v3(request, response, verifier, words, name, attributes) : NULL;
+    g_autoptr(PolicyRecord) record = posted_policy(request, response, verifier, words);
     if (!record)
         return;
     PolicyResult result;
     g_autoptr(GError) error = NULL;
     if (!policy_store_replace(verifier->database, record, &result, &error)) {
-        database_trouble_api(response, request, error);
+        reply_trouble(response, request, error);
     } else if (result == POLICY_NOT_FOUND) {
-        refuse_unknown_v3(request, response, words, name);
+        reply_error(response, request, 404, NULL,
+                    "%s with name %s does not already exist, use POST to create", words->noun,
+                    record->name);
     } else {
-        log_change(request, words, name, "replaced");
-        envelope_resource(response, request, 200,
-                          resource_v3(request, words, name, policy_members_to_json(words, record)),
-                          NULL);
+        log_change(request, words, record->name, "replaced");
+        answer_stored(request, response, 200, words, record);
     }
 }
 
-void policies_v3_delete(const HttpRequest *request, HttpResponse *response, gpointer context)
+void policies_delete(const HttpRequest *request, HttpResponse *response, gpointer context)
 {
     Verifier *verifier = context;
     const PolicyWords *words = policy_words_of(request);
-    const char *name = http_request_parameter(request, "name");
-    PolicyResult result = POLICY_NOT_FOUND;
+    const char *name = name_of(request, response);
+    if (!name)
+        return;
+    PolicyResult result;
     g_autofree char *users = NULL;
     g_autoptr(GError) error = NULL;
-    if (policy_name_is_valid(name) &&
-        !policy_store_delete(verifier->database, words->kind, name, &result, &users, &error)) {
-        database_trouble_api(response, request, error);
+    if (!policy_store_delete(verifier->database, words->kind, name, &result, &users, &error)) {
+        reply_trouble(response, request, error);
     } else if (result == POLICY_NOT_FOUND) {
-        refuse_unknown_v3(request, response, words, name);
+        refuse_unknown(request, response, words, name);
     } else if (result == POLICY_IN_USE) {
-        envelope_error(response, request, 409, "conflict", "%s %s is in use by %s.", words->noun,
-                       name, users);
+        reply_error(response, request, 409, NULL, "Can't delete %s as it's currently in use by %s",
+                    words->short_noun, users);
     } else {
         log_change(request, words, name, "deleted");
-        http_response_status(response, 204);
-        http_response_body(response, NULL, NULL);
+        reply_deleted(response);
     }
 }

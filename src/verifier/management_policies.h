@@ -2,20 +2,17 @@
 /*
  * Named policies: runtime policies under /allowlists and /policies/ima, measured boot policies
  * under /mbpolicies and /refstates/uefi (tenant-and-management-api §6, §7, §9; decisions D45, D46,
- * D61, D73, D74). The path says which kind is meant.
+ * D61, D73, D74). The path says which kind is meant, and its version how it is answered. `context`
+ * is the Verifier.
  */
 #pragma once
 
 #include "http/route.h"
 
-void policies_v2_list(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v2_show(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v2_create(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v2_replace(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v2_delete(const HttpRequest *request, HttpResponse *response, gpointer context);
-
-void policies_v3_list(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v3_show(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v3_create(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v3_update(const HttpRequest *request, HttpResponse *response, gpointer context);
-void policies_v3_delete(const HttpRequest *request, HttpResponse *response, gpointer context);
+/* The names. */
+void policies_list(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_show(const HttpRequest *request, HttpResponse *response, gpointer context);
+/* v2: the name is in the path; v3: it is the resource's id, or the attribute name. */
+void policies_create(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_replace(const HttpRequest *request, HttpResponse *response, gpointer context);
+void policies_delete(const HttpRequest *request, HttpResponse *response, gpointer context);

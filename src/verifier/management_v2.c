@@ -19,12 +19,6 @@ static const char *agent_id_of(const HttpRequest *request, HttpResponse *respons
     return NULL;
 }
 
-static const char *admin_of(const HttpRequest *request)
-{
-    const char *name = http_request_identity(request)->name;
-    return name ? name : "";
-}
-
 /* --- GET -------------------------------------------------------------------------------------- */
 
 /* [["id1"], ["id2"]]: lists of one element, on which tenants rely. */
@@ -108,7 +102,7 @@ void agents_v2_enrol(const HttpRequest *request, HttpResponse *response, gpointe
             "Agent of uuid %s already exists. Please use delete or update.", agent_id);
         envelope_v2(response, 409, text, NULL);
     } else {
-        log_info("Agent '%s' enrolled by '%s'", agent_id, admin_of(request));
+        log_info("Agent '%s' enrolled by '%s'", agent_id, http_request_identity(request)->name);
         envelope_v2(response, 200, "Success", NULL);
     }
 }
@@ -129,7 +123,7 @@ static void change_agent(const HttpRequest *request, HttpResponse *response, Ver
     if (!change(verifier, agent_id, &result, &error)) {
         database_trouble_v2(response, error);
     } else if (result == MANAGEMENT_DONE) {
-        log_info("Agent '%s' %s by '%s'", agent_id, done, admin_of(request));
+        log_info("Agent '%s' %s by '%s'", agent_id, done, http_request_identity(request)->name);
         envelope_v2(response, 200, "Success", NULL);
     } else {
         envelope_v2(response, 404,

@@ -8,14 +8,9 @@
 #include "verifier/database_trouble.h"
 #include "verifier/enrolment.h"
 #include "verifier/management_store.h"
+#include "verifier/reply.h"
 
 #define RESOURCE_TYPE "agent"
-
-static const char *admin_of(const HttpRequest *request)
-{
-    const char *name = http_request_identity(request)->name;
-    return name ? name : "";
-}
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -44,31 +39,14 @@ static void refuse_unknown(const HttpRequest *request, HttpResponse *response, c
                    agent_id);
 }
 
-static const char *error_word(unsigned status)
-{
-    switch (status) {
-    case 401:
-        return "unauthorized";
-    case 404:
-        return "not_found";
-    case 409:
-        return "conflict";
-    default:
-        return "invalid_request";
-    }
-}
-
 /* The error of enrolment with a pointer to the member that it names; its code is the status. */
 static void refuse_members(const HttpRequest *request, HttpResponse *response,
                            const GError *refused)
 {
-    unsigned status = (unsigned)refused->code;
     g_autofree char *member = enrolment_error_member(refused);
     g_autofree char *pointer = g_strconcat("/data/attributes/", member, NULL);
-    g_autoptr(GPtrArray) errors = api_errors_new();
-    api_errors_add(errors, status, error_word(status), member ? pointer : NULL, "%s",
-                   refused->message);
-    envelope_errors(response, request, errors);
+    reply_error(response, request, (unsigned)refused->code, member ? pointer : NULL, "%s",
+                refused->message);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -165,7 +143,7 @@ static void enrol(const HttpRequest *request, HttpResponse *response, Verifier *
                        agent_id);
     } else {
         g_assert(record); /* else it was refused */
-        log_info("Agent '%s' enrolled by '%s'", agent_id, admin_of(request));
+        log_info("Agent '%s' enrolled by '%s'", agent_id, http_request_identity(request)->name);
         g_autofree char *location = link_to(request, agent_id);
         envelope_resource(response, request, 201, resource_of(request, record, &verifier->settings),
                           NULL);
@@ -206,7 +184,7 @@ static void update(const HttpRequest *request, HttpResponse *response, Verifier 
     } else if (result != MANAGEMENT_DONE) {
         refuse_unknown(request, response, agent_id);
     } else {
-        log_info("Agent '%s' updated by '%s'", agent_id, admin_of(request));
+        log_info("Agent '%s' updated by '%s'", agent_id, http_request_identity(request)->name);
         envelope_resource(response, request, 200, resource_of(request, record, &verifier->settings),
                           NULL);
     }
@@ -239,8 +217,7 @@ void agents_v3_delete(const HttpRequest *request, HttpResponse *response, gpoint
     } else if (result != MANAGEMENT_DONE) {
         refuse_unknown(request, response, agent_id);
     } else {
-        log_info("Agent '%s' deleted by '%s'", agent_id, admin_of(request));
-        http_response_status(response, 204);
-        http_response_body(response, NULL, NULL);
+        log_info("Agent '%s' deleted by '%s'", agent_id, http_request_identity(request)->name);
+        reply_deleted(response);
     }
 }
