@@ -9,7 +9,7 @@ MESON := $(shell test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
 SETUP := $(MESON) setup --prefix=$(PREFIX) --sysconfdir=/etc --localstatedir=/var
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps check unit demo interop bench format check-format tidy asan tsan fuzz install deb clean ci
+.PHONY: all help deps check unit demo interop api-fuzz bench format check-format tidy asan tsan fuzz install deb clean ci
 
 all: deps $(BUILD)/build.ninja ## build everything
 	ninja -C $(BUILD)
@@ -43,6 +43,11 @@ interop: ## upstream's programs with ours in every combination; writes docs/inte
 	@$(MAKE) --no-print-directory all
 	$(MESON) test -C $(BUILD) --print-errorlogs --suite interop
 	tests/interop/write-matrix $(BUILD)
+
+api-fuzz: ## made-up requests after docs/api, and near misses, at real servers
+	@packaging/install-build-dependencies build test
+	@$(MAKE) --no-print-directory all
+	$(MESON) test -C $(BUILD) --print-errorlogs --suite api
 
 bench: ## measure (in an optimised build of its own)
 	@packaging/install-build-dependencies build test

@@ -103,7 +103,8 @@ static Step start_answer(Connection *connection, bool last)
 static Step answer_error(Connection *connection, unsigned status, const char *detail, bool last)
 {
     Exchange *exchange = connection->exchange;
-    gate_error(exchange->response, exchange->request, exchange->route, status, detail);
+    gate_error(connection->host->gate, exchange->response, exchange->request, exchange->route,
+               status, detail);
     if (status == 503)
         http_response_retry_after(exchange->response, 1);
     exchange_end(exchange);

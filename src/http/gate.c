@@ -48,11 +48,11 @@ static const char *error_word(unsigned status)
     }
 }
 
-void gate_error(HttpResponse *response, const HttpRequest *request, const Route *route,
-                unsigned status, const char *detail)
+void gate_error(const Gate *gate, HttpResponse *response, const HttpRequest *request,
+                const Route *route, unsigned status, const char *detail)
 {
     bool plain = route && route->ignore_token; /* sessions: verifier-push-api §2.6 */
-    if (request->major == 2)
+    if (request->major == 2 || (request->major == 3 && gate->settings->v3_as_v2))
         envelope_v2(response, status, detail, NULL);
     else if (request->major == 3 && !plain)
         envelope_error(response, request, status, error_word(status), "%s", detail);
@@ -62,10 +62,10 @@ void gate_error(HttpResponse *response, const HttpRequest *request, const Route 
 
 /* --- on the I/O thread ----------------------------------------------------------------------- */
 
-static bool refuse(HttpResponse *response, const HttpRequest *request, const Route *route,
-                   unsigned status, const char *detail)
+static bool refuse(const Gate *gate, HttpResponse *response, const HttpRequest *request,
+                   const Route *route, unsigned status, const char *detail)
 {
-    gate_error(response, request, route, status, detail);
+    gate_error(gate, response, request, route, status, detail);
     return false;
 }
 
@@ -73,20 +73,21 @@ static bool find_route(const Gate *gate, const RequestHead *head, HttpRequest *r
                        HttpResponse *response, const Route **route)
 {
     if (!head->known)
-        return refuse(response, request, NULL, 501, "This server does not know the method");
+        return refuse(gate, response, request, NULL, 501, "This server does not know the method");
     g_autofree char *allow = NULL;
     switch (router_match(gate->router, request, head->routable, route, &allow)) {
     case ROUTER_FOUND:
         return true;
     case ROUTER_BAD_PATH:
-        return refuse(response, request, NULL, 400, "The path is no absolute path of RFC 3986");
+        return refuse(gate, response, request, NULL, 400,
+                      "The path is no absolute path of RFC 3986");
     case ROUTER_NO_PATH:
-        return refuse(response, request, NULL, 404, "There is no such path in this API");
+        return refuse(gate, response, request, NULL, 404, "There is no such path in this API");
     case ROUTER_NO_METHOD:
         break;
     }
     g_autofree char *detail = g_strdup_printf("This path is for %s", allow);
-    gate_error(response, request, NULL, 405, detail);
+    gate_error(gate, response, request, NULL, 405, detail);
     http_response_header(response, "Allow", allow);
     return false;
 }
@@ -115,7 +116,7 @@ bool gate_admit(const Gate *gate, const RequestHead *head, bool encrypted, HttpR
     if (!find_route(gate, head, request, response, route))
         return false;
     if (!encrypted && (*route)->access != ACCESS_PUBLIC)
-        return refuse(response, request, *route, 400,
+        return refuse(gate, response, request, *route, 400,
                       "This path needs HTTPS; the port speaks plain HTTP");
     /* With a token only the worker can say who asks. */
     return authorization(*route, request) || check_access(gate, *route, request, response);
@@ -172,12 +173,13 @@ static bool is_json_api(const HttpRequest *request)
     return value[size] == '\0' || value[size] == ';';
 }
 
-static bool read_body(const Route *route, HttpRequest *request, HttpResponse *response)
+static bool read_body(const Gate *gate, const Route *route, HttpRequest *request,
+                      HttpResponse *response)
 {
     if (route->body == BODY_NONE)
         return true;
     if (route->body == BODY_JSON_API && !is_json_api(request))
-        return refuse(response, request, route, 415,
+        return refuse(gate, response, request, route, 415,
                       "The content type of this request is application/vnd.api+json");
     g_autoptr(GError) error = NULL;
     size_t values = request->identity.kind == IDENTITY_ADMIN ? G_MAXSIZE : STRANGERS_VALUES_MAX;
@@ -186,10 +188,10 @@ static bool read_body(const Route *route, HttpRequest *request, HttpResponse *re
     g_autoptr(Json) json = json_parse_owned(body, size, values, LARGE_TEXT, &error);
     if (error) {
         g_autofree char *detail = g_strdup_printf("The body is no JSON: %s", error->message);
-        return refuse(response, request, route, 400, detail);
+        return refuse(gate, response, request, route, 400, detail);
     }
     if (!json_object_is_type(json, json_type_object))
-        return refuse(response, request, route, 400, "The body must be a JSON object");
+        return refuse(gate, response, request, route, 400, "The body must be a JSON object");
     request->json = g_steal_pointer(&json);
     return true;
 }
@@ -197,12 +199,12 @@ static bool read_body(const Route *route, HttpRequest *request, HttpResponse *re
 static void handle(const Gate *gate, const Route *route, HttpRequest *request,
                    HttpResponse *response)
 {
-    if (!read_body(route, request, response))
+    if (!read_body(gate, route, request, response))
         return;
     route->handler(request, response, gate->settings->context);
     if (response->status == 0) {
         log_error("The handler of %s %s gave no answer", request->verb, route->pattern);
-        gate_error(response, request, route, 500, "Internal error");
+        gate_error(gate, response, request, route, 500, "Internal error");
     }
 }
 
@@ -214,7 +216,8 @@ static void handle_heavy(Gate *gate, const Route *route, HttpRequest *request,
     if (g_atomic_int_add(&gate->heavy, 1) < share) {
         handle(gate, route, request, response);
     } else {
-        gate_error(response, request, route, 503, "Too many requests of this kind at the moment");
+        gate_error(gate, response, request, route, 503,
+                   "Too many requests of this kind at the moment");
         http_response_retry_after(response, HEAVY_RETRY_SECONDS);
     }
     g_atomic_int_add(&gate->heavy, -1);

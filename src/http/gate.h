@@ -26,5 +26,5 @@ void gate_serve(Gate *gate, const Route *route, HttpRequest *request, HttpRespon
 
 /* An error of the layer itself, in the form of the API version that was asked (with `route` NULL
  * when there is none): v2 envelope, JSON:API errors, or the plain errors of sessions and gate. */
-void gate_error(HttpResponse *response, const HttpRequest *request, const Route *route,
-                unsigned status, const char *detail);
+void gate_error(const Gate *gate, HttpResponse *response, const HttpRequest *request,
+                const Route *route, unsigned status, const char *detail);

@@ -29,8 +29,9 @@ static void read_verb(const char *verb, RequestHead *head, HttpRequest *request)
         const char *name;
         int method; /* -1: known, but no route has it */
     } verbs[] = {
-        {"GET", HTTP_GET},       {"POST", HTTP_POST}, {"PATCH", HTTP_PATCH}, {"PUT", HTTP_PUT},
-        {"DELETE", HTTP_DELETE}, {"HEAD", -1},        {"OPTIONS", -1},
+        {"GET", HTTP_GET}, {"POST", HTTP_POST},     {"PATCH", HTTP_PATCH},
+        {"PUT", HTTP_PUT}, {"DELETE", HTTP_DELETE}, {"HEAD", -1},
+        {"OPTIONS", -1},   {"TRACE", -1},           {"QUERY", -1},
     };
     g_strlcpy(request->verb, verb, sizeof request->verb);
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {

@@ -15,7 +15,7 @@
 
 typedef struct {
     bool known;    /* false: a verb the server does not know, 501 */
-    bool routable; /* false: HEAD and OPTIONS, which no route has */
+    bool routable; /* false: HEAD and others, which no route has */
     bool is_head;  /* the answer goes without its body */
     bool close;    /* "Connection: close", or HTTP/1.0 */
     bool expect;   /* 100-continue is waited for */

@@ -22,8 +22,8 @@ typedef enum {
 
 /*
  * Find the route for the request's path, whose version is already split off. `routable` false: a
- * method that no route can have (HEAD, OPTIONS). Sets the parameters of the request. `*allow` is
- * the value of the Allow header on ROUTER_NO_METHOD (newly allocated), else NULL.
+ * method that no route can have (HEAD and others). Sets the parameters of the request.
+ * `*allow` is the value of the Allow header on ROUTER_NO_METHOD (newly allocated), else NULL.
  */
 RouterOutcome router_match(const Router *router, HttpRequest *request, bool routable,
                            const Route **route, char **allow);

@@ -37,6 +37,7 @@ typedef struct {
     gpointer context;           /* handed to handlers and to the token check */
     HttpTokenCheck token_check; /* NULL: every token is refused */
     bool open;                  /* routes of ACCESS_OPEN are for anyone */
+    bool v3_as_v2;              /* version 3 answers in version 2's envelope (decision D26) */
     unsigned io_threads, workers;
     unsigned queue_limit;        /* requests waiting for a worker; beyond it 503 with Retry-After */
     size_t max_body;             /* 413 beyond */

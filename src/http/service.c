@@ -110,6 +110,7 @@ static bool make_server(Life *life, GError **error)
     life->workers = io_threads * WORKERS_PER_IO_THREAD;
     HttpServerSettings settings = {
         .routes = service->routes,
+        .v3_as_v2 = service->v3_as_v2,
         .context = service->context,
         .token_check = service->token_check,
         .open = service->is_open && service->is_open(service->context),

@@ -15,6 +15,7 @@ typedef struct {
     const char *status;                /* what the service manager shows once it serves */
     const char *plain_port, *tls_port; /* options; NULL = no such listener. Value 0 opens none */
     const Route *routes;
+    bool v3_as_v2;              /* see http/server.h */
     HttpTokenCheck token_check; /* NULL: see http/server.h */
     gpointer context;           /* of the handlers, the token check and the functions below */
 

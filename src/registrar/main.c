@@ -43,6 +43,7 @@ int main(int argc, char **argv)
         .plain_port = "port",
         .tls_port = "tls_port",
         .routes = registrar_routes,
+        .v3_as_v2 = true,
         .context = &registrar,
         .open = open_parts,
         .close = close_parts,

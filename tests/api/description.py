@@ -4,7 +4,9 @@ import pathlib
 
 import yaml
 
-DIRECTORY = pathlib.Path(__file__).resolve().parents[2] / "docs/api"
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+SYSTEM_TESTS = TESTS / "system"  # its lib/ starts the servers
+DIRECTORY = TESTS.parent / "docs/api"
 SERVERS = ("verifier", "registrar")
 METHODS = ("get", "post", "put", "patch", "delete")
 

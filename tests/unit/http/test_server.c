@@ -164,6 +164,7 @@ static void errors_come_in_the_form_of_the_version(void **state)
         {"GET", "/v3.0/nowhere", NULL, NULL, 404, "\"jsonapi\":{\"version\":\"1.1\"}"},
         {"PUT", "/v2.6/agents", NULL, "x", 405, "This path is for GET"},
         {"OPTIONS", "/v2.6/agents", NULL, NULL, 405, "This path is for GET"},
+        {"TRACE", "/v2.6/agents", NULL, NULL, 405, "This path is for GET"},
         {"BREW", "/v2.6/agents", NULL, NULL, 501, "{\"code\":501"},
         {"GET", "/v2.6/agents/a|b", NULL, NULL, 400, "RFC 3986"},
         {"POST", "/v2.6/json", NULL, "{\"member\":\"x\"}", 200, "\"member\":\"x\""},
