@@ -239,6 +239,7 @@ def passes(machines):
 
 # Page -> (what is there before its first block, what must hold after its last one).
 SCENES = {
+    "api.md": (registered, None),
     "quick-start.md": (None, passes),
     "deployment.md": (None, lambda machines: "PASS" in machines["operator.example.com"].run(
         "keylime_tenant -c bulkinfo")),
