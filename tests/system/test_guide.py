@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises of the user guide that need the whole of an installation, or what lies at fixed paths (contract C2, C3,
-C7, C8, C47, C48, C55, C56, C61, C64, C66, C67, C76, C81, C82, C84, C86, C87, C90, C91, C97, C99, C101, C105)."""
+C7, C8, C47, C48, C55, C56, C61, C64, C66, C67, C76, C81, C82, C84, C86, C87, C90, C91, C97, C99, C101, C105, C123)."""
+import contextlib
 import datetime
 import json
 import os
@@ -18,7 +19,8 @@ import pytest
 
 from lib.fake_keylime import FakeVerifier
 from lib.fake_server import Authority
-from lib.guide_machine import GuideMachine
+from lib.guide_machine import HOSTS, GuideMachine
+from lib.logging_agent import runtime_policy
 from lib.program import BINARIES, Program, free_port, wait_until
 from lib.registration import Machine, Session
 from lib.stage import AGENT, Stage
@@ -399,44 +401,65 @@ registrar_port = 8890
 tpm_hash_alg = "sha256"
 tpm_signing_alg = "rsassa"
 """
-COMMANDS = [
-    "sudo systemctl restart keylime_verifier",
-    "sudo systemctl start keylime_registrar",
-    "scp verifier:/var/lib/keylime/cv_ca/cacert.crt /var/lib/keylime/cv_ca/cacert.crt",
+ADD = f"sudo keylime_tenant -c add --push-model -u {GUIDE_ID}"
+DELETE = f"sudo keylime_tenant -c delete -u {GUIDE_ID}"
+# In the guide's order; K21: the policies that it names are stored before, with files of the operator's.
+SERVER = ["sudo systemctl restart keylime_verifier", "sudo systemctl start keylime_registrar"]
+COPY = "scp verifier:/var/lib/keylime/cv_ca/cacert.crt /var/lib/keylime/cv_ca/cacert.crt"
+AGENT_COMMANDS = [
     "sudo systemctl enable keylime_push_model_agent",
     "sudo systemctl start keylime_push_model_agent",
     "sudo systemctl status keylime_push_model_agent",
-    f"until sudo keylime_tenant -c regstatus -u {GUIDE_ID} >/dev/null; do sleep 0.2; done",
-    f"sudo keylime_tenant -c regstatus -u {GUIDE_ID}",
-    f"sudo keylime_tenant -c add --push-model -u {GUIDE_ID}",
-    f"until sudo keylime_tenant -c cvstatus -u {GUIDE_ID} | grep -q PASS; do sleep 0.2; done",
-    f"sudo keylime_tenant -c cvstatus -u {GUIDE_ID}",
-    "sudo journalctl -u keylime_verifier -f",
     "sudo journalctl -u keylime_push_model_agent -f",
 ]
+POLICIES = [
+    "sudo keylime_tenant -c addruntimepolicy --runtime-policy-name files --runtime-policy runtime.json",
+    "sudo keylime_tenant -c addmbpolicy --mb-policy-name boots --mb-policy boot.json",
+]
+ENROL = [
+    ADD, DELETE, f"{ADD} \\\n    --runtime-policy-name files", DELETE, f"{ADD} \\\n    --mb-policy-name boots", DELETE, ADD,
+    f"sudo keylime_tenant -c cvstatus -u {GUIDE_ID}",
+]
+VERIFY = [f"sudo keylime_tenant -c regstatus -u {GUIDE_ID}", f"sudo keylime_tenant -c cvstatus -u {GUIDE_ID}",
+          "sudo journalctl -u keylime_verifier -f"]
 
 
-def test_C48_the_guides_example_and_its_commands(simulator):
-    """Byte for byte at their paths and ports, with the guide's host names; two defaults that contradict each other
-    (2 s and 60 s) are one warning, and the machine passes."""
+@pytest.mark.parametrize("apart", [False, True], ids=["one-machine", "two-machines"])
+def test_C48_C123_the_guides_example_and_its_commands(simulator, apart):
+    """Byte for byte at their paths and ports, with the guide's host names, the agent on the servers' machine or on
+    another; two defaults that contradict each other (2 s and 60 s) are one warning, and the machine passes."""
     if not GuideMachine.usable():
         pytest.skip("no namespaces here (CAP_SYS_ADMIN, CAP_NET_ADMIN)")
-    with GuideMachine(simulator) as machine:
-        machine.write("/etc/keylime/verifier.conf", "[verifier]\nmode = push\ncert_subject_alternative_names = "
-                      "verifier.example.com, registrar.example.com\n")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(GuideMachine(simulator))
+        machine = stack.enter_context(GuideMachine(simulator, HOSTS[-1], beside=server)) if apart else server
+        address = "ip = 0.0.0.0\n" if apart else ""
+        server.write("/etc/keylime/verifier.conf", f"[verifier]\nmode = push\n{address}cert_subject_alternative_names = "
+                     "verifier.example.com, registrar.example.com\n")
+        server.write("/etc/keylime/registrar.conf", f"[registrar]\n{address}")
+        server.trust(simulator)
+        (server.home / "runtime.json").write_text(json.dumps(runtime_policy({"/bin/sh": ["0" * 64]})))
+        (server.home / "boot.json").write_text("{}")
         machine.write("/etc/keylime/agent.conf", EXAMPLE)
-        machine.trust(simulator)
-        shown = {command: machine.run(command) for command in COMMANDS}
+        for command in SERVER:
+            server.run(command)
+        machine.run(COPY)
+        for command in AGENT_COMMANDS:
+            machine.run(command)
+        machine.settle()
+        for command in (*POLICIES, *ENROL):
+            server.run(command)
         checked = machine.run("sudo keylime_push_model_agent --check-config")
         assert "WARNING" not in checked, checked
-        assert "PASS" in shown[COMMANDS[10]]
+        wait_until(lambda: server.status(GUIDE_ID) == "PASS", 100, "PASS")
+        record, status, seen = [server.run(command) for command in VERIFY]
+        assert "Registered" in record and "PASS" in status
         for line in ("Received evidence for attestation", "successfully passed verification"):
-            assert line in shown["sudo journalctl -u keylime_verifier -f"]
-        log = shown["sudo journalctl -u keylime_push_model_agent -f"]
+            assert line in seen
+        log = machine.run(AGENT_COMMANDS[-1])
         for line in ("State: Unregistered -> Registered", "State: Negotiating -> Attesting",
                      "registrar: http://registrar.example.com:8890"):
             assert line in log, log
-        wait_until(lambda: "attestation_interval_seconds = 60 is not below" in
-                   machine.run("journalctl -u keylime_push_model_agent"))
-        machine.run(f"sudo keylime_tenant -c delete -u {GUIDE_ID}")
-        machine.run(f"! sudo keylime_tenant -c cvstatus -u {GUIDE_ID}")
+        wait_until(lambda: "attestation_interval_seconds = 60 is not below" in machine.run(AGENT_COMMANDS[-1]))
+        server.run(DELETE)
+        server.run(f"! sudo keylime_tenant -c cvstatus -u {GUIDE_ID}")

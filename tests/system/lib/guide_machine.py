@@ -53,7 +53,7 @@ class GuideMachine:
         self.network = beside.network if beside else HiddenMachine(ports)
         self.owns_network = beside is None
         self.machines = beside.machines if beside else {}
-        self.machines[host] = str(directory)
+        self.machines[host] = self.machines[host.split(".")[0]] = str(directory)
         self.interval = interval
         self.tcti = simulator.tcti if simulator else ""
 
