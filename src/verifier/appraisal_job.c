@@ -157,7 +157,7 @@ AppraisalResult *appraisal_job_run(AppraisalJob *job, const VerifierSettings *se
     const char *const schemes[] = {tpm_algorithm_name(job->scheme), NULL};
     const char *const hashes[] = {tpm_algorithm_name(job->hash), NULL};
     ImaCheck ima_storage;
-    g_autofree char *reference = log_progress_ima_reference(job->agent);
+    g_autofree char *reference = log_progress_ima_reference(job->agent, settings->ima_violations);
     ImaCheck *ima = ima_of(job, settings, references, reference, &ima_storage);
     BootInput boot_storage;
     AppraisalInput input = {

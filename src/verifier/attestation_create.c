@@ -151,7 +151,7 @@ static bool read_enrolment(const Creation *creation, Enrolment *out, GError **er
     out->hashes = references_words(references, agent->accept_hashes);
     out->encryption = references_words(references, agent->accept_encryption);
     out->signing = references_words(references, agent->accept_signing);
-    out->ima_reference = log_progress_ima_reference(agent);
+    out->ima_reference = log_progress_ima_reference(agent, settings->ima_violations);
     if (agent->runtime.wants_log)
         out->ima_state = log_progress_ima_state(agent->agent_id, creation->ima_state);
     out->logs = (LogTerms){

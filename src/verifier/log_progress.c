@@ -43,13 +43,18 @@ ImaPushState *log_progress_ima_state(const char *agent_id, const char *text)
     return ima_push_state_new();
 }
 
-char *log_progress_ima_reference(const AgentRecord *agent)
+char *log_progress_ima_reference(const AgentRecord *agent, ImaViolations violations)
 {
+    static const char *const marks[] = {
+        [IMA_VIOLATIONS_PATH] = "",
+        [IMA_VIOLATIONS_IGNORE] = "!ignore",
+        [IMA_VIOLATIONS_FAIL] = "!fail",
+    };
     const char *policy = agent->runtime.checksum ? agent->runtime.checksum : "";
     if (!agent->ima_keys || !*agent->ima_keys)
-        return g_strdup(policy);
+        return g_strconcat(policy, marks[violations], NULL);
     g_autofree char *keys = g_compute_checksum_for_string(G_CHECKSUM_SHA256, agent->ima_keys, -1);
-    return g_strconcat(policy, "+", keys, NULL);
+    return g_strconcat(policy, "+", keys, marks[violations], NULL);
 }
 
 gint64 log_progress_boot_time(Timestamp boot_time)

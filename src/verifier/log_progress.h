@@ -18,9 +18,9 @@ bool log_progress_store(Connection *connection, const char *agent_id, const Boot
  * whole list is asked for then. */
 ImaPushState *log_progress_ima_state(const char *agent_id, const char *text);
 
-/* What judges the agent's IMA list: another text after a change of the policy, or of the keys of
- * the enrolment. Newly allocated. */
-char *log_progress_ima_reference(const AgentRecord *agent);
+/* What judges the agent's IMA list: another text after a change of the policy, of the keys of the
+ * enrolment, or of the option ima_violations. Newly allocated. */
+char *log_progress_ima_reference(const AgentRecord *agent, ImaViolations violations);
 
 /* Seconds, as the list's state counts them. */
 gint64 log_progress_boot_time(Timestamp boot_time);
