@@ -358,6 +358,7 @@ static GError *failure_of(HttpClient *client, CURLcode code, const char *host, c
         .offered = &client->offered,
         .client_certificate = client->client_certificate,
         .timeout_ms = client->timeout_ms,
+        .total_timeout_ms = client->total_timeout_ms,
         .connected = client->standing,
     };
     curl_easy_getinfo(client->easy, CURLINFO_OS_ERRNO, &failure.os_error);

@@ -124,10 +124,13 @@ static GError *connect_error(const ClientFailure *failure)
 
 static GError *timeout_error(const ClientFailure *failure)
 {
+    /* libcurl's own words, once the connection stands: of the whole request. */
+    bool whole = failure->connected && *failure->text;
     g_autofree char *text =
-        g_strdup_printf(failure->connected ? "timeout: no sign of life for %u ms"
-                                           : "timeout: no connection within %u ms",
-                        failure->timeout_ms);
+        g_strdup_printf(!failure->connected ? "timeout: no connection within %u ms"
+                        : whole             ? "timeout: no whole answer within %u ms"
+                                            : "timeout: no sign of life for %u ms",
+                        whole ? failure->total_timeout_ms : failure->timeout_ms);
     return fail(failure, HTTP_CLIENT_ERROR_TIMEOUT, text);
 }
 

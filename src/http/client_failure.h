@@ -19,7 +19,7 @@ typedef struct {
     const ClientTrust *trust; /* NULL = nothing is verified */
     const OfferedCertificate *offered;
     const char *client_certificate; /* path, NULL = none */
-    unsigned timeout_ms;
+    unsigned timeout_ms, total_timeout_ms;
     bool connected; /* the connection (and TLS) stood */
 } ClientFailure;
 

@@ -80,7 +80,7 @@ static void report_failure(const Courier *courier, const OutboxItem *item,
                   tries, (double)(failure->due - now) / TIMESTAMP_SECOND);
 }
 
-static bool settle_failure(const Courier *courier, const OutboxItem *item, ChannelResult result,
+static void settle_failure(const Courier *courier, const OutboxItem *item, ChannelResult result,
                            const char *reason, GError **error)
 {
     const NotificationSettings *settings = &courier->verifier->settings.notifications;
@@ -90,10 +90,8 @@ static bool settle_failure(const Courier *courier, const OutboxItem *item, Chann
         .max_attempts = settings->max_attempts,
         .due = now + notification_wait(settings, item->failures + 1),
     };
-    if (!outbox_failed(courier->verifier->database, &courier->destination, item, &failure, error))
-        return false;
-    report_failure(courier, item, &failure, now, reason);
-    return true;
+    if (outbox_failed(courier->verifier->database, &courier->destination, item, &failure, error))
+        report_failure(courier, item, &failure, now, reason);
 }
 
 /* True when the next one may follow at once. */
@@ -101,22 +99,19 @@ static bool deliver(const Courier *courier, const OutboxItem *item, GError **err
 {
     Database *database = courier->verifier->database;
     g_autoptr(GError) reason = NULL;
-    switch (send_item(courier, item, &reason)) {
-    case CHANNEL_DELIVERED:
+    ChannelResult result = send_item(courier, item, &reason);
+    if (result == CHANNEL_DELIVERED) {
         if (!outbox_delivered(database, &courier->destination, item, error))
             return false;
         report_success(courier, item);
         return true;
-    case CHANNEL_REFUSED:
-        settle_failure(courier, item, CHANNEL_REFUSED, reason->message, error);
-        return false;
-    case CHANNEL_UNREACHABLE:
-        settle_failure(courier, item, CHANNEL_UNREACHABLE, reason->message, error);
-        return false;
-    case CHANNEL_INTERRUPTED:
+    }
+    if (result == CHANNEL_INTERRUPTED) {
         outbox_release(database, &courier->destination, error);
         return false;
     }
+    g_assert(reason); /* who does not deliver says why */
+    settle_failure(courier, item, result, reason->message, error);
     return false;
 }
 

@@ -485,7 +485,7 @@ def example(tmp_path):
 def test_examples_of_the_page_receive(sites, example, tmp_path):
     """Receiver and subscriber as they stand there, with the key that its commands make."""
     pytest.importorskip("zmq")
-    for command in re.findall(r"^    (openssl .*)$", PAGE.read_text(), re.MULTILINE):
+    for command in re.findall(r"^openssl .*$", PAGE.read_text(), re.MULTILINE):
         subprocess.run(command.replace("/var/lib/keylime", str(tmp_path)), shell=True, check=True, cwd=tmp_path,
                        capture_output=True, timeout=60)
     hook, port = free_port(), free_port()

@@ -269,6 +269,58 @@ static void silence_ends_a_request_and_a_wake_up_cancels_it(void **state)
     close(wake);
 }
 
+/* Answers a byte now and then, for ever: never silent, never done. */
+static gpointer dribble(gpointer data)
+{
+    int listening = GPOINTER_TO_INT(data);
+    int fd = accept(listening, NULL, NULL);
+    const char *head = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+    bool open = send(fd, head, strlen(head), MSG_NOSIGNAL) > 0;
+    while (open) {
+        g_usleep(50000);
+        open = send(fd, "x", 1, MSG_NOSIGNAL) == 1;
+    }
+    close(fd);
+    return NULL;
+}
+
+static void a_request_as_a_whole_has_its_limit(void **state)
+{
+    unsigned port;
+    int fd = open_port(true, &port);
+    GThread *thread = g_thread_new("dribble", dribble, GINT_TO_POINTER(fd));
+    HttpClientSettings settings = {.timeout_ms = 5000, .total_timeout_ms = 600, .wake_fd = -1};
+    HttpClient *client = http_client_new(&settings, NULL);
+    g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u/", port);
+    gint64 started = g_get_monotonic_time();
+    expect_failure(client, url, HTTP_CLIENT_ERROR_TIMEOUT,
+                   (const char *[]){"no whole answer within 600 ms", NULL});
+    assert_in_range(g_get_monotonic_time() - started, 500000, 10000000);
+    http_client_free(client);
+    g_thread_join(thread);
+    close(fd);
+}
+
+static void hosts_of_urls(void **state)
+{
+    const struct {
+        const char *url, *host;
+    } cases[] = {
+        {"https://a.example/x?y", "a.example:443"},
+        {"http://user:secret@b:81", "b:81"},
+        {"https://[::1]:8/", "[::1]:8"},
+        {"https://", NULL},
+        {"ftp://a/", NULL},
+        {"a.example", NULL},
+        {"https://a b/", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *host = http_url_host(cases[i].url);
+        assert_int_equal(g_strcmp0(host, cases[i].host), 0);
+    }
+}
+
 static void an_answer_beyond_the_limit_is_cut(void **state)
 {
     World *world = *state;
@@ -407,6 +459,8 @@ int main(void)
         WORLD_TEST(a_refusal_of_a_large_body_is_read),
         WORLD_TEST(garbage_is_no_answer),
         WORLD_TEST(retry_after_is_a_number_or_a_date),
+        cmocka_unit_test(a_request_as_a_whole_has_its_limit),
+        cmocka_unit_test(hosts_of_urls),
         cmocka_unit_test(segments_are_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
