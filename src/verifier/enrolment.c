@@ -302,6 +302,7 @@ AgentRecord *enrolment_read(Json *members, const char *agent_id, const VerifierS
     record->verifier_id = g_strdup(settings->uuid);
     record->operational_state = AGENT_STATE_ACTIVE;
     record->accept_attestations = true;
+    record->severity_level = -1;
     record->created_at = timestamp_now();
     bool good =
         read_ak(members, record, error) && read_tpm_policy(members, record, error) &&
