@@ -418,6 +418,26 @@ static void a_full_queue_is_answered_503(void **state)
     }
 }
 
+static void heavy_requests_leave_workers_to_others(void **state)
+{
+    World *world = *state;
+    Raw busy = raw_connect(world->port, true);
+    raw_text(&busy, "GET /v3/heavy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    world_wait_held(world, 1);
+    g_autoptr(HttpAnswer) refused = ask(world, false, "GET", "/v3/heavy", NULL, NULL);
+    expect(refused, 503, "Too many requests of this kind");
+    assert_int_equal(refused->retry_after, 1);
+    g_autoptr(HttpAnswer) other = ask(world, false, "GET", "/version", NULL, NULL);
+    assert_int_equal(other->status, 200);
+    world_release(world);
+    bool closed;
+    g_autofree char *answer = raw_read(&busy, 4, &closed);
+    assert_true(g_str_has_prefix(answer, "HTTP/1.1 200 "));
+    raw_close(&busy);
+    g_autoptr(HttpAnswer) next = ask(world, false, "GET", "/v3/heavy", NULL, NULL);
+    assert_int_equal(next->status, 200);
+}
+
 static void a_client_may_leave_while_its_request_is_in_work(void **state)
 {
     World *world = *state;
@@ -630,6 +650,7 @@ int main(void)
         WORLD_TEST(a_half_closed_connection_gets_its_answer),
         WORLD_TEST(a_large_answer_arrives_whole),
         WORLD_TEST(a_full_queue_is_answered_503),
+        WORLD_TEST(heavy_requests_leave_workers_to_others),
         WORLD_TEST(a_client_may_leave_while_its_request_is_in_work),
         WORLD_TEST(stopping_lets_requests_end),
         WORLD_TEST(stopping_does_not_wait_for_ever),

@@ -79,6 +79,7 @@ static const Route routes[] = {
     {HTTP_POST, "/agents/:agent_id/attestations", ROUTE_V3, ACCESS_AGENT, BODY_JSON_API,
      "submit_attestation", echo},
     {HTTP_GET, "/hold", ROUTE_V3, ACCESS_PUBLIC, BODY_NONE, "hold", hold},
+    {HTTP_GET, "/heavy", ROUTE_V3, ACCESS_PUBLIC, BODY_NONE, "heavy", hold, .heavy = true},
     {HTTP_GET, "/large", ROUTE_V3, ACCESS_PUBLIC, BODY_NONE, "large", large},
     {HTTP_GET, "/later", ROUTE_V3, ACCESS_PUBLIC, BODY_NONE, "later", later},
     {HTTP_GET, "/silent", ROUTE_V3, ACCESS_PUBLIC, BODY_NONE, "silent", silent},
