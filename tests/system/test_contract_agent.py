@@ -109,6 +109,29 @@ def test_every_source_of_every_option(etc, option, file, dropin, variable, flag,
         check(given or "false", flag.split("=")[0], *flags)
 
 
+@pytest.mark.parametrize("word,value", [
+    ("1", "true"), ("true", "true"), ("ON", "true"), ("Yes", "true"),
+    ("0", "false"), ("FALSE", "false"), ("off", "false"), ("nO", "false")])
+def test_words_of_booleans(deployment, word, value):
+    """C31: in variables, in any case; in TOML's texts too (C33)."""
+    env = {"KEYLIME_AGENT_REGISTRAR_TLS_ENABLED": word}
+    assert shown(run_agent(deployment, "--check-config", env=env), "registrar_tls_enabled")[0] == value
+    (deployment.directory / "agent.conf").write_text(f'[agent]\nregistrar_tls_enabled = "{word}"\n')
+    assert shown(run_agent(deployment, "--check-config"), "registrar_tls_enabled")[0] == value
+
+
+@pytest.mark.parametrize("line", [
+    'registrar_port = "abc"', "registrar_port = 8890.5", "registrar_port = true", "registrar_port = [8890]",
+    'registrar_tls_enabled = "maybe"', "registrar_tls_enabled = 2", "verifier_url = 8881",
+    'verifier_url = ["https://a:1"]', "uuid = 2026-11-29"])
+def test_values_of_another_type(deployment, line):
+    """C33: refused with the place."""
+    conf = deployment.directory / "agent.conf"
+    conf.write_text(f"[agent]\n{line}\n")
+    done = run_agent(deployment, "--check-config")
+    assert done.returncode == 1 and re.search(rf"{re.escape(str(conf))}:2:\d+: ", done.stderr), done.stderr
+
+
 def test_keylime_dir_beats_every_other_source(deployment, tmp_path):
     """C29, C47: KEYLIME_DIR before the option's own variable, that before the file."""
     for name in ("file", "variable"):
