@@ -165,7 +165,7 @@ def test_C56_silence_at_every_step(stage, route):
     agent.wait_for_line(r"WARNING - Network error \(timeout\): .*no sign of life for 300 ms")
     agent.wait_for_line("ERROR - Attestation failed: .*timeout")
     first, second = stage.verifier.times(*route)[:2]
-    assert 0.3 + 0.15 - 0.05 <= second - first <= 0.3 + 0.25 + 0.5
+    assert 0.3 + 0.15 - 0.05 <= second - first <= 0.3 + 0.25 + 2
 
 
 @pytest.mark.parametrize("make,reason", [
@@ -216,7 +216,7 @@ def test_C64_evidence_is_not_repeated_when_its_challenge_has_expired(stage):
     stage.agent(env={"KEYLIME_AGENT_EXPONENTIAL_BACKOFF_MAX_RETRIES": "20"})
     wait_until(lambda: len(ends) >= 3)
     assert len(sent) > 3
-    assert all(when <= ends[number] + 0.2 for when, number in sent)
+    assert all(when <= ends[number] + 0.6 for when, number in sent)
 
 
 def test_C105_a_server_that_does_not_tell_is_no_trouble(stage):

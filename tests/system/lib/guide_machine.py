@@ -46,7 +46,7 @@ class GuideMachine:
         directory.chmod(0o755)
         self._fill_etc()
         for name, program in PROGRAMS.items():
-            (self.bin / name).symlink_to(program)
+            shutil.copy(program, self.bin / name)  # users of services may not reach the build directory
         for name in ("sudo", "systemctl", "journalctl", "scp", "systemd-sysusers", "systemd-tmpfiles"):
             (self.bin / name).symlink_to(SERVICES)
         ports = [simulator.switch_port, simulator.switch_port + 1] if simulator else []
