@@ -70,6 +70,12 @@ static int watchdog_interval(void)
     return (int)CLAMP(limit / 2000, 1, G_MAXINT);
 }
 
+/* A day of microseconds does not fit into 32 bits. */
+static gint64 seconds_us(unsigned seconds)
+{
+    return (gint64)seconds * G_USEC_PER_SEC;
+}
+
 /* Calls the hook that is due; milliseconds until it is again, -1 without one. */
 static int tend(const DaemonHooks *hooks, gint64 *due)
 {
@@ -78,7 +84,7 @@ static int tend(const DaemonHooks *hooks, gint64 *due)
     gint64 now = g_get_monotonic_time();
     if (now >= *due) {
         hooks->tend(hooks->context);
-        *due = g_get_monotonic_time() + hooks->tend_seconds * G_USEC_PER_SEC;
+        *due = g_get_monotonic_time() + seconds_us(hooks->tend_seconds);
     }
     gint64 rest = (*due - g_get_monotonic_time()) / 1000 + 1;
     return (int)CLAMP(rest, 1, G_MAXINT);
@@ -102,7 +108,7 @@ int daemon_run(const DaemonHooks *hooks)
     sigset_t signals = watched_signals();
     int fd = signalfd(-1, &signals, SFD_CLOEXEC);
     int interval = watchdog_interval();
-    gint64 due = g_get_monotonic_time() + (hooks ? hooks->tend_seconds : 0) * G_USEC_PER_SEC;
+    gint64 due = g_get_monotonic_time() + seconds_us(hooks ? hooks->tend_seconds : 0);
     int received = fd < 0 ? -1 : 0;
     while (received == 0 || received == SIGHUP) {
         if (received == SIGHUP)

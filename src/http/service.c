@@ -7,7 +7,7 @@
 #include "config/command_line.h"
 #include "config/logging.h"
 #include "http/peer.h"
-#include "pki/tls.h"
+#include "pki/tls_watch.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -17,8 +17,6 @@
 #define QUEUE_LIMIT 1024
 /* A handler blocks on its database connection while others can work: more threads than CPUs. */
 #define WORKERS_PER_IO_THREAD 4
-/* Certificates come due while a server runs for months (decision D114). */
-#define CERTIFICATES_SECONDS (24 * 60 * 60)
 
 /* Bytes from which memory is a mapping of its own. */
 #define MMAP_THRESHOLD (512 * 1024)
@@ -27,9 +25,10 @@ typedef struct {
     const Service *service;
     char *log_name; /* "keylime.verifier": scripts look for it beside the greeting */
     Config *config;
-    TlsFiles *tls_files; /* NULL without an HTTPS listener */
+    TlsWatch *certificates; /* NULL without an HTTPS listener */
     HttpServer *server;
     unsigned workers;
+    DaemonHooks hooks;
 } Life;
 
 /* --- listeners ------------------------------------------------------------------------------- */
@@ -67,7 +66,7 @@ static bool listen_and_serve(Life *life, GError **error)
 {
     unsigned plain_port = number_of(life, life->service->plain_port);
     unsigned tls_port = number_of(life, life->service->tls_port);
-    SSL_CTX *tls = life->tls_files ? tls_server_context(life->tls_files, error) : NULL;
+    SSL_CTX *tls = life->certificates ? tls_watch_load(life->certificates, error) : NULL;
     bool serving = (tls || tls_port == 0) && listen_on(life, tls_port, tls, error) &&
                    listen_on(life, plain_port, NULL, error) &&
                    http_server_start(life->server, error);
@@ -83,8 +82,8 @@ static bool find_certificates(Life *life, GError **error)
 {
     const Service *service = life->service;
     if (number_of(life, service->tls_port) > 0) {
-        life->tls_files = tls_server_files(life->config, service->schema->component, error);
-        return life->tls_files != NULL;
+        life->certificates = tls_watch_new(life->config, service->schema->component, error);
+        return life->certificates != NULL;
     }
     if (number_of(life, service->plain_port) > 0)
         return true;
@@ -142,17 +141,11 @@ static bool start(Life *life, GError **error)
 
 /* --- while it runs, and the end --------------------------------------------------------------- */
 
-/* Generated certificates that are due are renewed first. New connections get the new ones; those
- * that are open go on. */
-static void reload_certificates(gpointer context)
+/* New connections get the new ones; those that are open go on. */
+static void reload_certificates(Life *life)
 {
-    Life *life = context;
-    if (!life->tls_files)
-        return;
     g_autoptr(GError) error = NULL;
-    g_autoptr(TlsFiles) files =
-        tls_server_files(life->config, life->service->schema->component, &error);
-    SSL_CTX *tls = files ? tls_server_context(files, &error) : NULL;
+    SSL_CTX *tls = tls_watch_load(life->certificates, &error);
     if (!tls) {
         log_error("Kept the present certificate: %s", error->message);
         return;
@@ -160,6 +153,14 @@ static void reload_certificates(gpointer context)
     http_server_replace_tls(life->server, tls);
     SSL_CTX_free(tls);
     log_info("Reloaded certificates");
+    life->hooks.tend_seconds = tls_watch_seconds(life->certificates);
+}
+
+static void tend_certificates(gpointer context)
+{
+    Life *life = context;
+    if (tls_watch_is_due(life->certificates))
+        reload_certificates(life);
 }
 
 static void reload(gpointer context)
@@ -168,7 +169,8 @@ static void reload(gpointer context)
     g_autoptr(GError) error = NULL;
     if (!logging_reload(&error))
         log_error("Kept the present log: %s", error->message);
-    reload_certificates(life);
+    if (life->certificates)
+        reload_certificates(life);
 }
 
 static bool alive(gpointer context)
@@ -180,12 +182,21 @@ static bool alive(gpointer context)
     return false;
 }
 
+static void watch_over(Life *life)
+{
+    life->hooks = (DaemonHooks){.reload = reload, .alive = alive, .context = life};
+    if (life->certificates) {
+        life->hooks.tend = tend_certificates;
+        life->hooks.tend_seconds = tls_watch_seconds(life->certificates);
+    }
+}
+
 /* Backwards; parts that never started are NULL. */
 static void stop(Life *life)
 {
     http_server_free(life->server);
     life->service->close(life->service->context);
-    tls_files_free(life->tls_files);
+    tls_watch_free(life->certificates);
     config_free(life->config);
     g_free(life->log_name);
 }
@@ -205,13 +216,9 @@ int service_main(const Service *service, int argc, char **argv)
     daemon_block_signals();
     g_autoptr(GError) error = NULL;
     if (start(&life, &error)) {
-        DaemonHooks hooks = {.reload = reload,
-                             .tend = reload_certificates,
-                             .tend_seconds = CERTIFICATES_SECONDS,
-                             .alive = alive,
-                             .context = &life};
+        watch_over(&life);
         daemon_ready(service->status);
-        status = daemon_run(&hooks) < 0 ? 1 : 0;
+        status = daemon_run(&life.hooks) < 0 ? 1 : 0;
     } else {
         log_write(life.log_name, LOG_LEVEL_ERROR, "%s",
                   error ? error->message : "The program cannot start");

@@ -34,10 +34,15 @@ static X509_CRL *read_list(const char *path, GError **error)
     return list;
 }
 
-bool revocation_load(SSL_CTX *context, const char *ca_path, GError **error)
+char *revocation_list_of(const char *ca_path)
 {
     g_autofree char *directory = g_path_get_dirname(ca_path);
-    g_autofree char *path = g_build_filename(directory, "cacrl.pem", NULL);
+    return g_build_filename(directory, "cacrl.pem", NULL);
+}
+
+bool revocation_load(SSL_CTX *context, const char *ca_path, GError **error)
+{
+    g_autofree char *path = revocation_list_of(ca_path);
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
         return true;
     g_autoptr(X509) ca = pem_file_certificate(ca_path, error);

@@ -17,8 +17,6 @@
 #define REGISTRAR_DIRECTORY "reg_ca"
 #define CA_FILE "cacert.crt"
 
-/* A registrar that starts beside a new verifier finds the shared directory within this time. */
-#define SHARED_WAIT_SECONDS 30
 #define SHARED_WAIT_STEP_US (200 * 1000)
 
 void tls_files_free(TlsFiles *files)
@@ -181,13 +179,14 @@ static bool all_there(const TlsFiles *files)
     return there;
 }
 
-static bool wait_for_shared(const TlsFiles *files, GError **error)
+static bool wait_for_shared(const TlsFiles *files, unsigned seconds, GError **error)
 {
     if (all_there(files))
         return true;
-    log_info("Waiting up to %d seconds for the verifier to create the certificates in %s",
-             SHARED_WAIT_SECONDS, files->directory);
-    gint64 deadline = g_get_monotonic_time() + SHARED_WAIT_SECONDS * G_USEC_PER_SEC;
+    if (seconds > 0)
+        log_info("Waiting up to %u seconds for the verifier to create the certificates in %s",
+                 seconds, files->directory);
+    gint64 deadline = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
     while (g_get_monotonic_time() < deadline && !daemon_stop_requested()) {
         g_usleep(SHARED_WAIT_STEP_US);
         if (all_there(files))
@@ -212,7 +211,8 @@ static bool wait_for_shared(const TlsFiles *files, GError **error)
 /* --- the two entrances
  * ---------------------------------------------------------------------------- */
 
-TlsFiles *tls_server_files(const Config *config, const char *component, GError **error)
+TlsFiles *tls_server_files(const Config *config, const char *component, unsigned wait_seconds,
+                           GError **error)
 {
     const char *tls_dir = config_text(config, NULL, "tls_dir");
     bool make = is_word(tls_dir, "generate");
@@ -238,7 +238,7 @@ TlsFiles *tls_server_files(const Config *config, const char *component, GError *
     }
     if (make && is_word(component, "registrar"))
         use_own_trust(files);
-    if (!make && is_word(tls_dir, "default") && !wait_for_shared(files, error))
+    if (!make && is_word(tls_dir, "default") && !wait_for_shared(files, wait_seconds, error))
         return NULL;
     return g_steal_pointer(&files);
 }

@@ -24,9 +24,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsFiles, tls_files_free)
 /*
  * Resolve (and with `tls_dir = generate` create) the server files of component "verifier" or
  * "registrar". Names of the certificate: localhost, host name, FQDN, bind address,
- * cert_subject_alternative_names.
+ * cert_subject_alternative_names. With `tls_dir = default` files that are not there yet are waited
+ * for, up to `wait_seconds`, unless a stop is asked for: a verifier that starts beside makes them.
  */
-TlsFiles *tls_server_files(const Config *config, const char *component, GError **error);
+TlsFiles *tls_server_files(const Config *config, const char *component, unsigned wait_seconds,
+                           GError **error);
 /* Client files of the tenant or the verifier ("client_cert", "client_key", "trusted_server_ca"). */
 TlsFiles *tls_client_files(const Config *config, const char *component, GError **error);
 

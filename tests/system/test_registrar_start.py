@@ -327,6 +327,18 @@ def test_reload(deployment):
     assert registrar.program.running()
 
 
+def test_reload_waits_for_nobody(deployment):
+    """The verifier's directory is waited for at the start only: a file that is missing then is told at once, and
+    requests are answered meanwhile."""
+    deployment.start_verifier()
+    registrar = Registrar(deployment, {"KEYLIME_REGISTRAR_TLS_DIR": "default"})
+    (deployment.certificates / "server-private.pem").rename(deployment.directory / "away.pem")
+    registrar.program.signal(signal.SIGHUP)
+    registrar.program.wait_for_line("Kept the present certificate: tls_dir .* lacks", seconds=10)
+    assert "Waiting up to" not in registrar.program.output()
+    assert registrar.plain.get("/version").status_code == 200
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop(deployment, number):
     registrar = Registrar(deployment)

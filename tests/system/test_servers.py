@@ -146,6 +146,38 @@ def test_U6_a_certificate_that_is_due_is_renewed(deployment, name):
 
 
 @pytest.mark.parametrize("name", SERVERS)
+def test_U23_short_lives_are_watched(deployment, name):
+    """Without a signal: what comes due is renewed, what somebody replaced is taken over, and nothing else is
+    loaded again; a connection that is open goes on. The life of these is five minutes, so that they are looked
+    at every ten seconds."""
+    site = Site(deployment, name)
+    authority = CaDirectory(site.certificates)
+    assert site.program.stop() == 0
+    authority.issue("server", life=5, age=3, same_names=True)  # due in twenty seconds
+    site = Site(deployment, name, {"KEYLIME_CA_CERT_LIFETIME": "1"})
+    kept = site.session()
+    site.probe(kept)
+    before = site.certificate()
+    site.program.wait_for_line("Renewing .*server-cert.crt: less than a third of its life is left")
+    wait_until(lambda: site.certificate() != before, what="the renewed certificate")
+    assert site.program.output().count("Reloaded certificates") == 1
+    site.probe(kept)
+    assert site.program.stop() == 0
+
+    authority.issue("server", life=5, age=0)
+    own = {f"KEYLIME_{name.upper()}_TLS_DIR": str(site.certificates),
+           f"KEYLIME_{name.upper()}_TRUSTED_CLIENT_CA": "[cacert.crt]"}
+    program = deployment.start_server(name, {**site.env, **own}, log="own")
+    before = site.certificate()
+    kept = site.session()
+    site.probe(kept)
+    authority.issue("server", life=24 * 60, age=0)
+    program.wait_for_line("Reloaded certificates")
+    wait_until(lambda: site.certificate() != before, what="the replaced certificate")
+    site.probe(kept)
+
+
+@pytest.mark.parametrize("name", SERVERS)
 def test_U23_an_end_that_is_near_is_told(deployment, name):
     """An operator's own certificate is not renewed: 30 days before its end each start warns of it."""
     site = Site(deployment, name)

@@ -27,14 +27,18 @@ class CaDirectory:
         inner = yaml.safe_load(AESGCM(key).decrypt(sealed[:16], sealed[16:], None))
         self.key = serialization.load_pem_private_key(inner["ca"], None)
 
-    def issue(self, name, age=5, life=365 * 24 * 60, usages=()):
+    def issue(self, name, age=5, life=365 * 24 * 60, usages=(), same_names=False):
         """Replaces `<name>-cert.crt` by another one for the same key; `age` and `life` in minutes,
-        `usages` are extended key usages."""
+        `usages` are extended key usages. The names are those of this machine's loopback, or of the present one."""
         private = (self.path / f"{name}-private.pem").read_bytes()
         public = serialization.load_pem_private_key(private, None).public_key()
         begin = datetime.datetime.utcnow() - datetime.timedelta(minutes=age)
+        path = self.path / f"{name}-cert.crt"
         hosts = [x509.IPAddress(ipaddress.ip_address(host)) if ":" in host or host[0].isdigit()
                  else x509.DNSName(host) for host in HOSTS]
+        if same_names:
+            present = x509.load_pem_x509_certificate(path.read_bytes())
+            hosts = present.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
@@ -50,5 +54,4 @@ class CaDirectory:
         if usages:
             builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         signed = builder.sign(self.key, hashes.SHA256())
-        path = self.path / f"{name}-cert.crt"
         path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))

@@ -100,7 +100,7 @@ static void test_default_is_the_shared_directory(void **state)
     const Place *place = *state;
     make_directory(place, "cv_ca");
     g_autoptr(Config) config = configure(place, "");
-    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", NULL);
+    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", 0, NULL);
     assert_non_null(files);
     assert_path(place, files->directory, "cv_ca");
     assert_path(place, files->certificate, "cv_ca/server-cert.crt");
@@ -120,7 +120,7 @@ static void test_named_files(void **state)
         configure(place, "tls_dir = own\nserver_cert = mine.crt\nserver_key = /etc/mine.pem\n"
                          "server_key_password = secret\n"
                          "trusted_client_ca = ['a.crt', '/etc/b.crt']\n");
-    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", NULL);
+    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", 0, NULL);
     assert_non_null(files);
     assert_path(place, files->certificate, "own/mine.crt");
     assert_string_equal(files->key, "/etc/mine.pem");
@@ -129,10 +129,10 @@ static void test_named_files(void **state)
     assert_string_equal(files->trusted_ca[1], "/etc/b.crt");
     /* The spelling of upstream's comments, and nobody at all. */
     g_autoptr(Config) bare = configure(place, "tls_dir = own\ntrusted_client_ca = [cacert.crt]\n");
-    g_autoptr(TlsFiles) of_bare = tls_server_files(bare, "registrar", NULL);
+    g_autoptr(TlsFiles) of_bare = tls_server_files(bare, "registrar", 0, NULL);
     assert_path(place, of_bare->trusted_ca[0], "own/cacert.crt");
     g_autoptr(Config) none = configure(place, "tls_dir = own\ntrusted_client_ca =\n");
-    g_autoptr(TlsFiles) of_none = tls_server_files(none, "registrar", NULL);
+    g_autoptr(TlsFiles) of_none = tls_server_files(none, "registrar", 0, NULL);
     assert_null(of_none->trusted_ca[0]);
 }
 
@@ -141,7 +141,7 @@ static void expect_refusal(const Place *place, const char *lines, bool client, c
     g_autoptr(Config) config = configure(place, lines);
     g_autoptr(GError) error = NULL;
     g_autoptr(TlsFiles) files = client ? tls_client_files(config, "registrar", &error)
-                                       : tls_server_files(config, "registrar", &error);
+                                       : tls_server_files(config, "registrar", 0, &error);
     assert_null(files);
     if (!strstr(error->message, words))
         fail_msg("%s", error->message);
@@ -164,7 +164,7 @@ static void test_generate(void **state)
     g_autoptr(Config) config =
         configure(place, "tls_dir = generate\nserver_key_password = secret\n"
                          "cert_subject_alternative_names = name.example,192.0.2.1\n");
-    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", NULL);
+    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", 0, NULL);
     assert_non_null(files);
     assert_path(place, files->certificate, "reg_ca/server-cert.crt");
     assert_path(place, files->trusted_ca[0], "reg_ca/cacert.crt");
@@ -177,7 +177,7 @@ static void test_generate(void **state)
     SSL_CTX_free(context);
     /* Where the verifier's CA is, its clients are trusted. */
     make_directory(place, "cv_ca");
-    g_autoptr(TlsFiles) beside = tls_server_files(config, "registrar", NULL);
+    g_autoptr(TlsFiles) beside = tls_server_files(config, "registrar", 0, NULL);
     assert_path(place, beside->trusted_ca[0], "cv_ca/cacert.crt");
 }
 
@@ -205,7 +205,7 @@ static void test_certificates_are_for_their_role(void **state)
     g_autoptr(Config) config =
         configure(place, "tls_dir = own\nserver_cert = client-cert.crt\n"
                          "server_key = client-private.pem\ntrusted_client_ca = [cacert.crt]\n");
-    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", NULL);
+    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", 0, NULL);
     assert_non_null(files);
     g_autoptr(GError) error = NULL;
     assert_null(tls_server_context(files, &error));
@@ -231,7 +231,7 @@ static void test_context_of_bad_files(void **state)
     make_directory(place, "own");
     g_autoptr(Config) config =
         configure(place, "tls_dir = own\ntrusted_client_ca = [cacert.crt]\n");
-    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", NULL);
+    g_autoptr(TlsFiles) files = tls_server_files(config, "registrar", 0, NULL);
     g_autofree char *key = g_strdup(files->key);
     g_autofree char *trusted = g_strdup(files->trusted_ca[0]);
     SSL_CTX *context = tls_server_context(files, NULL);
