@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from lib.program import BUILD, wait_until
 
 CA = BUILD / "src/ca/keylime_ca"
+AGENT = "4f3c4c57-2f0b-4c1e-9d3a-0b6f6a1c2d01"
 
 
 class Authority:
@@ -233,3 +234,45 @@ def test_revoked_administrator_is_refused(deployment):
 
     wait_until(refused, what="the refusal of a revoked certificate")
     assert ask("bob") == 200
+
+
+def test_bundles_serve_their_programs(deployment):
+    """Four machines, each with its folder and nothing else: an agent reaches both servers over TLS and passes,
+    the tenant administers them, and no other pair does."""
+    authority = Authority(deployment.directory)
+    authority.run("-c", "init")
+    machines = {}
+    for target, name in (("verifier", "verifier.example.com"), ("registrar", "registrar.example.com"),
+                         ("tenant", "alice"), ("agent", None)):
+        machine = machines[target] = deployment.directory / f"machine-{target}"
+        names = ["-n", name, "--dns", "localhost", "--ip", "127.0.0.1"] if name else []
+        authority.run("-c", "bundle", "--for", target, *names, "-o", f"{machine}-files")
+        machine.mkdir()
+        shutil.copytree(f"{machine}-files/cv_ca", machine / "cv_ca")
+
+    def on(target, **more):
+        return {"KEYLIME_DIR": str(machines[target]), **more}
+
+    deployment.start_verifier(on("verifier", KEYLIME_VERIFIER_TLS_DIR="default"))
+    deployment.start_registrar(on("registrar", KEYLIME_REGISTRAR_TLS_DIR="default"))
+    agent = deployment.start_agent(
+        AGENT, "--avoid-tpm", env=on("agent", KEYLIME_AGENT_REGISTRAR_TLS_ENABLED="true",
+                                     KEYLIME_AGENT_REGISTRAR_PORT=str(deployment.registrar_tls_port)))
+    agent.wait_for_line(f"Agent {AGENT} activated")
+    tenant = on("tenant", KEYLIME_TENANT_REQUIRE_EK_CERT="False")
+    deployment.tenant("-c", "add", "--push-model", "-u", AGENT, env=tenant, check=0)
+    wait_until(lambda: '"PASS"' in deployment.tenant("-c", "cvstatus", "--push-model", "--json", "-u", AGENT,
+                                                     env=tenant, check=0).stdout, what="PASS")
+    for target, pair, admitted in (("tenant", "client", True), ("verifier", "server", False),
+                                   ("registrar", "server", False)):
+        place = machines[target] / "cv_ca"
+        for url in (deployment.verifier_url, deployment.registrar_url):
+            session = requests.Session()
+            session.trust_env = False
+            session.verify = str(place / "cacert.crt")
+            session.cert = (str(place / f"{pair}-cert.crt"), str(place / f"{pair}-private.pem"))
+            try:
+                answered = session.get(f"{url}/v2.6/agents/", timeout=10).status_code == 200
+            except requests.exceptions.ConnectionError:
+                answered = False
+            assert answered == admitted, (target, url)
