@@ -9,7 +9,8 @@ MESON := $(shell test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
 SETUP := $(MESON) setup --prefix=$(PREFIX) --sysconfdir=/etc --localstatedir=/var
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps check unit demo interop api-fuzz bench format check-format tidy asan tsan fuzz install deb clean ci
+.PHONY: all help deps check check-packages unit demo interop api-fuzz bench format check-format tidy asan tsan fuzz install deb \
+    clean ci
 
 all: deps $(BUILD)/build.ninja ## build everything
 	ninja -C $(BUILD)
@@ -86,6 +87,11 @@ deb: ## Debian packages of what is committed, into build-deb/, checked by lintia
 	@packaging/install-build-dependencies build deb
 	packaging/make-deb build-deb
 	cd build-deb && lintian --fail-on error,warning *.changes
+
+check-packages: ## what make deb built, on fresh Debian systems that are booted for it (root)
+	@packaging/install-build-dependencies test packages
+	DEB_DIR=$(CURDIR)/build-deb BUILD_DIR=$(abspath $(BUILD)) \
+	    /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider tests/packages
 
 install: all ## install below DESTDIR
 	$(MESON) install -C $(BUILD) --no-rebuild

@@ -78,8 +78,7 @@ def why_not():
 
 
 class Machine:
-    """`tree` is the root directory to start from; `prepare` a script that changes the overlay before
-    the boot, in a chroot with this machine's network."""
+    """`tree` is the directory to start from, or several as overlays list them; `unit` is reached by the boot."""
 
     count = 0
 
@@ -124,10 +123,10 @@ class Machine:
         return ["nsenter", f"--target={self.pid}", "--all", "--root", "--wd=/", "env", "-i",
                 "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *map(str, arguments)]
 
-    def run(self, *arguments, check=0, timeout=60, **more):
+    def run(self, *arguments, check=0, timeout=60):
         """The finished command; `check` asserts its exit status."""
         done = subprocess.run(self.command(*arguments), text=True, capture_output=True, timeout=timeout,
-                              stdin=None if "input" in more else subprocess.DEVNULL, **more)
+                              stdin=subprocess.DEVNULL)
         if check is not None:
             assert done.returncode == check, f"{arguments}: {done.stdout}{done.stderr}{self.trouble()}"
         return done
@@ -135,8 +134,12 @@ class Machine:
     def shell(self, script, **more):
         return self.run("sh", "-e", "-c", textwrap.dedent(script), **more)
 
-    def write(self, path, text, mode="0644"):
-        self.run("install", "-D", "-m", mode, "/dev/stdin", path, input=textwrap.dedent(text))
+    def write(self, path, content, mode="0644"):
+        """`content` is bytes, or a text that may be indented."""
+        if isinstance(content, str):
+            content = textwrap.dedent(content).encode()
+        subprocess.run(self.command("install", "-D", "-m", mode, "/dev/stdin", path), input=content,
+                       check=True, timeout=60)
 
     def read(self, path):
         return self.run("cat", path).stdout

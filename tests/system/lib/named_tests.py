@@ -12,9 +12,9 @@ def named(cell):
 
 
 def text_of(file):
-    """The file's text, "" if there is none: interop/ and known-answers/ are named with their folder, any other
+    """The file's text, "" if there is none: interop/, packages/ and known-answers/ are named with their folder, any other
     .py is a system test, any other .c a unit test."""
-    apart = file.startswith(("interop/", "known-answers/"))
+    apart = file.startswith(("interop/", "packages/", "known-answers/"))
     path = TESTS / ("" if apart else "system" if file.endswith(".py") else "unit") / file
     return path.read_text() if path.exists() else ""
 
