@@ -67,6 +67,22 @@ static bool open_sockets(Listener *listener, struct addrinfo *address)
     return true;
 }
 
+/* What helps; "" for what is not met in practice. */
+static const char *listen_remedy(int reason)
+{
+    switch (reason) {
+    case EADDRINUSE:
+        return ": stop the program that has this port (ss -ltnp names it), or choose another port";
+    case EADDRNOTAVAIL:
+        return ": it is no address of this machine; set the option ip to one of them, or to "
+               "0.0.0.0";
+    case EACCES:
+        return ": ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port";
+    default:
+        return "";
+    }
+}
+
 Listener *listener_open(const char *address, unsigned port, unsigned count, SSL_CTX *tls,
                         GError **error)
 {
@@ -77,7 +93,8 @@ Listener *listener_open(const char *address, unsigned port, unsigned count, SSL_
     int result = getaddrinfo(address, service, &hints, &found);
     if (result != 0) {
         g_set_error(error, HTTP_SERVER_ERROR, HTTP_SERVER_ERROR_LISTEN,
-                    "cannot listen on %s:%u: %s", address, port, gai_strerror(result));
+                    "cannot listen on %s:%u: %s: is the option ip right?", address, port,
+                    gai_strerror(result));
         return NULL;
     }
     Listener *listener = g_new0(Listener, 1);
@@ -94,7 +111,8 @@ Listener *listener_open(const char *address, unsigned port, unsigned count, SSL_
     freeaddrinfo(found);
     if (!opened) {
         g_set_error(error, HTTP_SERVER_ERROR, HTTP_SERVER_ERROR_LISTEN,
-                    "cannot listen on %s:%u: %s", address, port, g_strerror(reason));
+                    "cannot listen on %s:%u: %s%s", address, port, g_strerror(reason),
+                    listen_remedy(reason));
         g_clear_pointer(&listener, listener_free);
     }
     return listener;

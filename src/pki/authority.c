@@ -199,20 +199,53 @@ static void keep_old(const char *path)
         log_warning("Cannot rename %s: %s", path, g_strerror(errno));
 }
 
-static bool write_pair(const Issue *issue, EVP_PKEY *key, X509 *certificate, GError **error)
+/* One file of a pair, first beside its place. */
+typedef struct {
+    char *path, *new_path, *text;
+    int mode;
+} PairFile;
+
+static PairFile pair_file(const char *path, char *text, int mode)
+{
+    return (PairFile){g_strdup(path), g_strconcat(path, ".new", NULL), text, mode};
+}
+
+static bool put_in_place(const PairFile *file, GError **error)
+{
+    if (rename(file->new_path, file->path) == 0)
+        return true;
+    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot rename %s: %s", file->new_path,
+                g_strerror(errno));
+    return false;
+}
+
+/* All or nothing: a full disk leaves the pair that was there. */
+static bool write_pair(const Issue *issue, EVP_PKEY *key, X509 *certificate, bool keep,
+                       GError **error)
 {
     g_autofree char *public_path =
         file_of(issue->directory, issue->request.common_name, "-public.pem");
-    g_autofree char *certificate_text = pem_of_certificate(certificate);
-    g_autofree char *public_text = pem_of_public_key(key);
-    char *private_text = pem_of_private_key(key, issue->key_password);
-    bool good =
-        pem_file_write(issue->key_path, private_text, strlen(private_text), PEM_MODE_SECRET,
-                       error) &&
-        pem_file_write(public_path, public_text, strlen(public_text), PEM_MODE_PUBLIC, error) &&
-        pem_file_write(issue->certificate_path, certificate_text, strlen(certificate_text),
-                       PEM_MODE_PUBLIC, error);
-    secret_free_text(private_text);
+    PairFile files[] = {
+        pair_file(issue->key_path, pem_of_private_key(key, issue->key_password), PEM_MODE_SECRET),
+        pair_file(public_path, pem_of_public_key(key), PEM_MODE_PUBLIC),
+        pair_file(issue->certificate_path, pem_of_certificate(certificate), PEM_MODE_PUBLIC),
+    };
+    bool good = true;
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+        good = good && pem_file_write_beside(files[i].new_path, files[i].path, files[i].text,
+                                             strlen(files[i].text), files[i].mode, error);
+    if (good && keep) {
+        keep_old(issue->key_path);
+        keep_old(issue->certificate_path);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+        good = good && put_in_place(&files[i], error);
+        if (!good)
+            unlink(files[i].new_path);
+        g_free(files[i].path);
+        g_free(files[i].new_path);
+        secret_free_text(files[i].text);
+    }
     return good;
 }
 
@@ -228,9 +261,24 @@ static Keystore *matching_keystore(const char *directory, const AuthoritySetting
     return NULL;
 }
 
+/* Nobody would trust what it signs. */
+static bool ca_is_valid(const char *directory, X509 *ca, GError **error)
+{
+    if (X509_cmp_current_time(X509_get0_notAfter(ca)) > 0)
+        return true;
+    g_set_error(error, PKI_ERROR, PKI_ERROR_UNTRUSTED,
+                "the CA certificate %s/cacert.crt has expired: make a new CA in another directory "
+                "(keylime_ca init), and certificates of it",
+                directory);
+    return false;
+}
+
 static bool issue_pair(const Issue *issue, X509 *ca, bool keep, GError **error)
 {
-    g_autoptr(Keystore) keystore = matching_keystore(issue->directory, issue->settings, ca, error);
+    g_autoptr(Keystore) keystore =
+        ca_is_valid(issue->directory, ca, error)
+            ? matching_keystore(issue->directory, issue->settings, ca, error)
+            : NULL;
     if (!keystore)
         return false;
     g_autoptr(EVP_PKEY) key = certificate_new_key(issue->settings, error);
@@ -239,11 +287,7 @@ static bool issue_pair(const Issue *issue, X509 *ca, bool keep, GError **error)
             : NULL;
     if (!certificate)
         return false;
-    if (keep) {
-        keep_old(issue->key_path);
-        keep_old(issue->certificate_path);
-    }
-    if (!write_pair(issue, key, certificate, error))
+    if (!write_pair(issue, key, certificate, keep, error))
         return false;
     log_info("Created certificate for name %s successfully in %s", issue->request.common_name,
              issue->directory);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/certificate.h"
 
+#define LOG_NAME "keylime.web"
+#include "base/log.h"
 #include "base/secret.h"
 #include "pki/pem_file.h"
 
@@ -13,6 +15,7 @@
 /* A peer whose clock is a little behind must accept a fresh certificate. */
 #define BACKDATE_SECONDS (5 * 60)
 #define DAY_SECONDS (24 * 60 * 60)
+#define EXPIRY_WARNING_DAYS 30
 /* RFC 5280 §4.1.2.2: positive, at most 20 bytes; random, so that no counter must survive. */
 #define SERIAL_SIZE 16
 
@@ -285,4 +288,27 @@ bool certificate_check_role(X509 *certificate, PkiRole role, const char *what, G
                 : server  ? "extended key usage lacks serverAuth"
                           : "extended key usage lacks clientAuth");
     return false;
+}
+
+static char *end_of(X509 *certificate)
+{
+    g_autoptr(BIO) memory = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    ASN1_TIME_print(memory, X509_get0_notAfter(certificate));
+    long size = BIO_get_mem_data(memory, &text);
+    return g_strndup(text, (gsize)size);
+}
+
+void certificate_warn_expiry(X509 *certificate, const char *path)
+{
+    int days = 0, seconds = 0;
+    if (!ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)))
+        return;
+    g_autofree char *end = end_of(certificate);
+    if (days < 0 || seconds < 0)
+        log_error(
+            "Certificate %s has expired on %s: peers will refuse it; put a new one in its place",
+            path, end);
+    else if (days < EXPIRY_WARNING_DAYS)
+        log_warning("Certificate %s expires on %s (in %d days)", path, end, days);
 }

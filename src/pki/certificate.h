@@ -39,3 +39,7 @@ bool certificate_check_role(X509 *certificate, PkiRole role, const char *what, G
 
 /* All of `dns` and `ip` are among the certificate's subject alternative names. */
 bool certificate_has_names(X509 *certificate, const char *const *dns, const char *const *ip);
+
+/* ERROR in the log when it has expired, WARNING when less than 30 days are left. `path`: its file.
+ */
+void certificate_warn_expiry(X509 *certificate, const char *path);

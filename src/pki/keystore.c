@@ -180,10 +180,12 @@ Keystore *keystore_load(const char *path, const char *password, GError **error)
         g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "key store %s: %s", path, reason->message);
         return NULL;
     }
-    g_autoptr(GHashTable) map = open_file(text, password, error);
-    Keystore *keystore = map ? keystore_from_map(map, error) : NULL;
+    g_autoptr(GHashTable) map = open_file(text, password, &reason);
+    Keystore *keystore = map ? keystore_from_map(map, &reason) : NULL;
     if (!keystore)
-        g_prefix_error(error, "key store %s: ", path);
+        g_set_error(error, reason->domain, reason->code,
+                    "key store %s: %s; if it is damaged, put a backup of it in its place", path,
+                    reason->message);
     return keystore;
 }
 

@@ -2,6 +2,8 @@
 #include "pki/pem_file.h"
 
 #include "base/readable.h"
+#define LOG_NAME "keylime.web"
+#include "base/log.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -40,6 +42,14 @@ bool pem_file_check_readable(const char *path, const char *role, GError **error)
     return false;
 }
 
+void pem_file_warn_world_readable(const char *key)
+{
+    struct stat status;
+    if (stat(key, &status) == 0 && (status.st_mode & S_IROTH))
+        log_warning("Private key %s is readable by every user (mode %04o): chmod 0600 %s", key,
+                    (unsigned)(status.st_mode & 07777), key);
+}
+
 static BIO *open_pem(const char *path, GError **error)
 {
     struct stat status;
@@ -66,8 +76,8 @@ X509 *pem_file_certificate(const char *path, GError **error)
         return NULL;
     X509 *certificate = PEM_read_bio_X509(file, NULL, NULL, NULL);
     if (!certificate) {
-        g_set_error(error, PKI_ERROR, PKI_ERROR_MALFORMED, "%s holds no readable PEM certificate",
-                    path);
+        g_set_error(error, PKI_ERROR, PKI_ERROR_MALFORMED,
+                    "%s holds no readable PEM certificate: is it cut short? Copy it anew", path);
         ERR_clear_error();
     }
     return certificate;
@@ -147,19 +157,28 @@ static bool keep_owner(const char *path, const struct stat *before)
     return geteuid() != 0 || chown(path, before->st_uid, before->st_gid) == 0;
 }
 
-bool pem_file_write(const char *path, const char *text, size_t size, int mode, GError **error)
+bool pem_file_write_beside(const char *new_path, const char *path, const char *text, size_t size,
+                           int mode, GError **error)
 {
     g_autoptr(GError) reason = NULL;
     struct stat before;
     bool replaces = stat(path, &before) == 0;
     bool written = g_file_set_contents_full(
-        path, text, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+        new_path, text, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
         mode, &reason);
-    if (written && (!replaces || keep_owner(path, &before)))
+    if (written && (!replaces || keep_owner(new_path, &before)))
         return true;
-    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot write %s: %s", path,
-                reason ? reason->message : g_strerror(errno));
+    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot write %s: %s", new_path,
+                !reason                                                     ? g_strerror(errno)
+                : g_error_matches(reason, G_FILE_ERROR, G_FILE_ERROR_NOSPC) ? g_strerror(ENOSPC)
+                : g_error_matches(reason, G_FILE_ERROR, G_FILE_ERROR_ACCES) ? g_strerror(EACCES)
+                                                                            : reason->message);
     return false;
+}
+
+bool pem_file_write(const char *path, const char *text, size_t size, int mode, GError **error)
+{
+    return pem_file_write_beside(path, path, text, size, mode, error);
 }
 
 int directory_lock(const char *directory, GError **error)

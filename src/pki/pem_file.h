@@ -26,6 +26,9 @@ void pki_set_openssl_error(GError **error, const char *what);
  */
 bool pem_file_check_readable(const char *path, const char *role, GError **error);
 
+/* One WARNING for a private key that others than its owner and group can read. */
+void pem_file_warn_world_readable(const char *key);
+
 /* First certificate, or first private key, of a file. `password` NULL or empty = unencrypted. */
 X509 *pem_file_certificate(const char *path, GError **error);
 EVP_PKEY *pem_file_private_key(const char *path, const char *password, GError **error);
@@ -39,6 +42,9 @@ EVP_PKEY *pem_private_key_from_text(const char *text, GError **error);
 
 /* A file that is replaced keeps its owner. */
 bool pem_file_write(const char *path, const char *text, size_t size, int mode, GError **error);
+/* Into `new_path`, which the caller renames to `path`, whose owner it has. */
+bool pem_file_write_beside(const char *new_path, const char *path, const char *text, size_t size,
+                           int mode, GError **error);
 
 /* Keeps a second process out of `directory` until it is closed with close(); -1 and an error.
  * Waits. */

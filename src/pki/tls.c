@@ -247,7 +247,15 @@ static bool check_client(const TlsFiles *files, GError **error)
 {
     g_autoptr(X509) certificate = pem_file_certificate(files->certificate, error);
     g_autofree char *name = g_strdup_printf("client certificate %s", files->certificate);
-    return certificate && certificate_check_role(certificate, PKI_ROLE_CLIENT, name, error);
+    if (!certificate || !certificate_check_role(certificate, PKI_ROLE_CLIENT, name, error))
+        return false;
+    g_autoptr(EVP_PKEY) key = pem_file_private_key(files->key, files->key_password, error);
+    if (!key || EVP_PKEY_eq(X509_get0_pubkey(certificate), key) == 1)
+        return key != NULL;
+    g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH,
+                "client key %s does not belong to client certificate %s: copy both anew",
+                files->key, files->certificate);
+    return false;
 }
 
 TlsFiles *tls_client_files(const Config *config, const char *component, GError **error)
@@ -272,5 +280,6 @@ TlsFiles *tls_client_files(const Config *config, const char *component, GError *
         if (!pem_file_check_readable(files->trusted_ca[i], "CA certificate", error))
             return NULL;
     }
+    pem_file_warn_world_readable(files->key);
     return g_steal_pointer(&files);
 }

@@ -13,39 +13,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define EXPIRY_WARNING_DAYS 30
 /* Another process may be between the two renames of a renewal. */
 #define MISMATCH_ATTEMPTS 20
 #define MISMATCH_WAIT_US (50 * 1000)
-
-static void warn_world_readable(const char *key)
-{
-    struct stat status;
-    if (stat(key, &status) == 0 && (status.st_mode & S_IROTH))
-        log_warning("Private key %s is readable by every user (mode %04o): chmod 0600 %s", key,
-                    (unsigned)(status.st_mode & 07777), key);
-}
-
-static char *end_of(X509 *certificate)
-{
-    g_autoptr(BIO) memory = BIO_new(BIO_s_mem());
-    char *text = NULL;
-    ASN1_TIME_print(memory, X509_get0_notAfter(certificate));
-    long size = BIO_get_mem_data(memory, &text);
-    return g_strndup(text, (gsize)size);
-}
-
-static void warn_expiry(X509 *certificate, const char *path)
-{
-    int days = 0, seconds = 0;
-    if (!ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)))
-        return;
-    g_autofree char *end = end_of(certificate);
-    if (days < 0 || seconds < 0)
-        log_error("Certificate %s has expired on %s: peers will refuse it", path, end);
-    else if (days < EXPIRY_WARNING_DAYS)
-        log_warning("Certificate %s expires on %s (in %d days)", path, end, days);
-}
 
 static bool check_files(const TlsFiles *files, GError **error)
 {
@@ -56,7 +26,7 @@ static bool check_files(const TlsFiles *files, GError **error)
         if (!pem_file_check_readable(files->trusted_ca[i], "trusted CA certificate", error))
             return false;
     }
-    warn_world_readable(files->key);
+    pem_file_warn_world_readable(files->key);
     return true;
 }
 
@@ -67,6 +37,11 @@ static bool load_pair(SSL_CTX *context, const TlsFiles *files, GError **error)
     if (!key)
         return false;
     g_autofree char *name = g_strdup_printf("server certificate %s", files->certificate);
+    g_autoptr(X509) readable = pem_file_certificate(files->certificate, error);
+    if (!readable) {
+        g_prefix_error(error, "server certificate ");
+        return false;
+    }
     if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1) {
         pki_set_openssl_error(error, name);
         return false;
@@ -107,6 +82,11 @@ static bool load_pair_patiently(SSL_CTX *context, const TlsFiles *files, GError 
 static bool load_trust(SSL_CTX *context, const TlsFiles *files, GError **error)
 {
     for (guint i = 0; files->trusted_ca[i]; i++) {
+        g_autoptr(X509) ca = pem_file_certificate(files->trusted_ca[i], error);
+        if (!ca) {
+            g_prefix_error(error, "trusted CA certificate ");
+            return false;
+        }
         if (SSL_CTX_load_verify_file(context, files->trusted_ca[i]) != 1) {
             g_autofree char *what =
                 g_strdup_printf("trusted CA certificate %s", files->trusted_ca[i]);
@@ -115,9 +95,7 @@ static bool load_trust(SSL_CTX *context, const TlsFiles *files, GError **error)
         }
         if (!revocation_load(context, files->trusted_ca[i], error))
             return false;
-        g_autoptr(X509) ca = pem_file_certificate(files->trusted_ca[i], NULL);
-        if (ca)
-            warn_expiry(ca, files->trusted_ca[i]);
+        certificate_warn_expiry(ca, files->trusted_ca[i]);
     }
     if (!files->trusted_ca[0])
         log_warning("trusted_client_ca is empty: nobody can administer this server");
@@ -150,6 +128,6 @@ SSL_CTX *tls_server_context(const TlsFiles *files, GError **error)
         SSL_CTX_free(context);
         return NULL;
     }
-    warn_expiry(SSL_CTX_get0_certificate(context), files->certificate);
+    certificate_warn_expiry(SSL_CTX_get0_certificate(context), files->certificate);
     return context;
 }

@@ -37,6 +37,8 @@ static bool create(const PolicyCall *call, const CreateOptions *options, GError 
     g_autofree char *text = content ? reference_text(bytes_of_gbytes(content),
                                                      options->without_secureboot, warnings, error)
                                     : NULL;
+    if (content && !text)
+        g_prefix_error(error, "%s: ", options->log);
     for (guint i = 0; i < warnings->len; i++)
         command_note("warning: %s", (const char *)g_ptr_array_index(warnings, i));
     return text && command_write_result(call, options->output, bytes_of_text(text),

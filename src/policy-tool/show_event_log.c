@@ -23,8 +23,12 @@ static bool show(const char *path, bool json, GError **error)
 {
     g_autoptr(GBytes) content = command_read(path, error);
     UefiLog log;
-    if (!content || !parse(bytes_of_gbytes(content), &log, error))
+    if (!content)
         return false;
+    if (!parse(bytes_of_gbytes(content), &log, error)) {
+        g_prefix_error(error, "%s: ", path);
+        return false;
+    }
     g_autofree UefiReplay *replay = uefi_replay(&log);
     g_autofree char *text = json ? uefi_json_view(&log, replay) : event_log_text(&log, replay);
     g_autofree char *line = json ? g_strconcat(text, "\n", NULL) : g_steal_pointer(&text);

@@ -134,8 +134,9 @@ static bool connect_again(PostgresqlConnection *connection, GError **error)
     connection->handle = connect_to_server(connection->url);
     if (PQstatus(connection->handle) != CONNECTION_OK) {
         g_autofree char *message = g_strdup(PQerrorMessage(connection->handle));
-        g_set_error(error, STORE_ERROR, STORE_ERROR_UNAVAILABLE, "cannot connect to PostgreSQL: %s",
-                    g_strstrip(message));
+        g_strdelimit(g_strstrip(message), "\n\t", ' ');
+        g_set_error(error, STORE_ERROR, STORE_ERROR_UNAVAILABLE,
+                    "cannot connect to PostgreSQL (option database_url): %s", message);
         return false;
     }
     connection->trouble = POSTGRESQL_TROUBLE_NONE;

@@ -87,6 +87,19 @@ static int wait_while_busy(void *data, int tries)
     return 1;
 }
 
+/* SQLite would only say that it cannot open it. */
+static bool may_use_file(const char *path, GError **error)
+{
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0)
+        return true;
+    g_set_error(
+        error, STORE_ERROR, STORE_ERROR_UNAVAILABLE,
+        "cannot open the database %s: %s: it must belong to the user that this program runs "
+        "as (chown), with mode 0600",
+        path, g_strerror(errno));
+    return false;
+}
+
 /* Created by ourselves, so that the mode does not depend on the umask; the log files inherit it. */
 static bool create_file(const char *path, GError **error)
 {
@@ -96,9 +109,9 @@ static bool create_file(const char *path, GError **error)
         return true;
     }
     if (errno == EEXIST)
-        return true;
-    g_set_error(error, STORE_ERROR, STORE_ERROR_UNAVAILABLE, "cannot create the database %s: %s",
-                path, g_strerror(errno));
+        return may_use_file(path, error);
+    g_set_error(error, STORE_ERROR, STORE_ERROR_UNAVAILABLE,
+                "cannot create the database %s: %s (option database_url)", path, g_strerror(errno));
     return false;
 }
 
@@ -153,6 +166,19 @@ static bool configure(SqliteConnection *connection, GError **error)
                           error);
 }
 
+/* What a person can do about a file that cannot be opened; "" when that is not known. */
+static const char *open_remedy(const SqliteConnection *connection)
+{
+    int code = sqlite3_errcode(connection->handle) & 0xff;
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return ": it is damaged, or no database: put a backup in its place, or move it away to "
+               "begin "
+               "with an empty one";
+    if (code == SQLITE_FULL || code == SQLITE_IOERR)
+        return ": is the disk full?";
+    return "";
+}
+
 Connection *sqlite_connection_open(const char *path, SqliteRole role, GError **error)
 {
     if (role == SQLITE_ROLE_WRITER && !create_file(path, error))
@@ -168,7 +194,7 @@ Connection *sqlite_connection_open(const char *path, SqliteRole role, GError **e
         set_error(connection, "open", error);
     else if (configure(connection, error))
         return &connection->base;
-    g_prefix_error(error, "cannot open the database %s: ", path);
+    g_prefix_error(error, "cannot open the database %s%s: ", path, open_remedy(connection));
     sqlite_connection_close(&connection->base);
     return NULL;
 }

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "config/check_config.h"
 #include "config/logging.h"
+#include "pki/certificate.h"
+#include "pki/pem_file.h"
 #include "tenant/commands.h"
 #include "tenant/options.h"
 
@@ -45,10 +47,21 @@ static void warn_of_useless_options(const Arguments *arguments, const TenantComm
         log_warning("%s: no effect with %s", names, command->tool.name);
 }
 
+/* The servers will say no more of an expired certificate than that they do not like it. */
+static bool connect_as_usual(Tenant *tenant, GError **error)
+{
+    if (!tenant_connect(tenant, error))
+        return false;
+    g_autoptr(X509) certificate = pem_file_certificate(tenant->tls->certificate, NULL);
+    if (certificate)
+        certificate_warn_expiry(certificate, tenant->tls->certificate);
+    return true;
+}
+
 static bool run_command(Tenant *tenant, const TenantCommand *command, GError **error)
 {
     warn_of_useless_options(tenant->arguments, command);
-    if (!command->connects_by_itself && !tenant_connect(tenant, error))
+    if (!command->connects_by_itself && !connect_as_usual(tenant, error))
         return false;
     if (!tenant->arguments->agent_id && command->about_one_agent)
         log_warning("Using default UUID %s", tenant->agent_id);

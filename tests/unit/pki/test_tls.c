@@ -251,7 +251,7 @@ static void test_context_of_bad_files(void **state)
     files->key = g_steal_pointer(&key);
     g_free(files->trusted_ca[0]);
     files->trusted_ca[0] = g_strdup(files->key);
-    expect_no_context(files, PKI_ERROR_OPENSSL, "trusted CA certificate");
+    expect_no_context(files, PKI_ERROR_MALFORMED, "trusted CA certificate");
     g_free(files->trusted_ca[0]);
     files->trusted_ca[0] = g_strconcat(trusted, ".missing", NULL);
     expect_no_context(files, PKI_ERROR_FILE, "No such file");
