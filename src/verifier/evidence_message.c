@@ -7,6 +7,8 @@
 #include "tpm/attest.h"
 #include "verifier/attestation_field.h"
 
+#include <string.h>
+
 void evidence_clear(Evidence *evidence)
 {
     g_clear_pointer(&evidence->message, g_bytes_unref);
@@ -274,14 +276,38 @@ Json *quote_data_to_json(Bytes message, Bytes signature, Bytes pcr_blob)
     return data;
 }
 
+/* The text as it came, and line by line in escapes where a name is no UTF-8 (decision D53). */
+static void add_entries(Json *data, Bytes list)
+{
+    if (list.size == 0) {
+        json_add_null(data, "entries");
+        return;
+    }
+    if (g_utf8_validate_len((const char *)list.data, list.size, NULL)) {
+        json_add_utf8(data, "entries", list);
+        return;
+    }
+    g_autoptr(GString) text = g_string_sized_new(list.size);
+    while (list.size > 0) {
+        const uint8_t *end = memchr(list.data, '\n', list.size);
+        Bytes line = bytes_of(list.data, end ? (size_t)(end - list.data) : list.size);
+        g_autofree char *escaped = utf8_escape(line);
+        g_string_append(text, escaped);
+        if (end)
+            g_string_append_c(text, '\n');
+        size_t taken = line.size + (end != NULL);
+        list = bytes_of(list.data + taken, list.size - taken);
+    }
+    json_add_text(data, "entries", text->str);
+}
+
 Json *log_data_to_json(LogKind kind, const AskedLog *log, GBytes *content)
 {
     Bytes bytes = bytes_of_gbytes(content);
     Json *data = json_object_new_object();
     if (kind == LOG_IMA) {
         json_add_int(data, "entry_count", MAX(0, log->received));
-        g_autofree char *entries = bytes.size > 0 ? utf8_escape(bytes) : NULL;
-        json_add_text(data, "entries", entries);
+        add_entries(data, bytes);
         if (log->certified >= 0)
             json_add_int(data, "certified_entry_count", log->certified);
     } else if (content) {

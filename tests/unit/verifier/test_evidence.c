@@ -138,10 +138,32 @@ static void evidence_is_shown_in_words(void **state)
     assert_null(json_member(meta, "clock_info"));
 }
 
+/* A list is shown as it came; where it is no UTF-8, or no text, the line has escapes. */
+static void list_is_shown_line_by_line(void **state)
+{
+    static const struct {
+        Bytes list;
+        const char *shown;
+    } rows[] = {
+        {{NULL, 0}, NULL},
+        {{(const uint8_t *)"10 aa ima-ng x /a\n10 bb ima-ng y /\xc3\xa9\t\n", 38},
+         "10 aa ima-ng x /a\n10 bb ima-ng y /\xc3\xa9\t\n"},
+        {{(const uint8_t *)"/a\n/\xff\n/b", 8}, "/a\n/\\xff\n/b"},
+        {{(const uint8_t *)"/a\n\n/\0\n", 7}, "/a\n\n/\\x00\n"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const AskedLog log = {.received = 2, .certified = -1};
+        g_autoptr(GBytes) content = bytes_copy(rows[i].list);
+        g_autoptr(Json) data = log_data_to_json(LOG_IMA, &log, content);
+        assert_true(g_strcmp0(json_member_text(data, "entries"), rows[i].shown) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_evidence_is_taken),
+        cmocka_unit_test(list_is_shown_line_by_line),
         cmocka_unit_test(wrong_evidence_is_refused_at_its_place),
         cmocka_unit_test(requested_pcrs_must_be_there),
         cmocka_unit_test(several_problems_come_together),
