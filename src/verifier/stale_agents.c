@@ -13,9 +13,16 @@ typedef struct {
     Verifier *verifier;
     Timestamp now;
     Timestamp since; /* silence before it does not count */
-    GPtrArray *ids;  /* of char* */
-    GPtrArray *last; /* of Timestamp*: when each was heard from */
+    GPtrArray *ids;  /* of char*: who was found */
 } Round;
+
+/* One of them. */
+typedef struct {
+    const Round *round;
+    const char *agent_id;
+    bool still;     /* it has not been heard from meanwhile */
+    Timestamp last; /* when it was */
+} Case;
 
 /* $1 verifier_id, $2 heard from before. A stopped one is silent because an operator wants it. */
 #define IS_STALE                                                                                   \
@@ -71,42 +78,37 @@ static Timestamp threshold_of(const Round *round)
     return round->now - round->verifier->settings.stale_after;
 }
 
-static bool collect(Connection *connection, Round *round, Rows *rows, GError **error)
+static bool find(Connection *connection, gpointer data, GError **error)
 {
+    Round *round = data;
+    g_ptr_array_set_size(round->ids, 0);
+    g_autoptr(Rows) rows = sql_query(
+        connection, error, "SELECT agent_id FROM agents WHERE " IS_STALE " LIMIT $3", "tii",
+        round->verifier->settings.uuid, threshold_of(round), (gint64)STALE_AGENTS_AT_ONCE);
     GError *failure = NULL;
-    while (rows && rows_next(rows, &failure)) {
-        Timestamp last = MAX(rows_int(rows, 1), rows_int(rows, 2));
+    while (rows && rows_next(rows, &failure))
         g_ptr_array_add(round->ids, g_strdup(rows_text(rows, 0)));
-        g_ptr_array_add(round->last, g_memdup2(&last, sizeof last));
-    }
     if (failure)
         g_propagate_error(error, failure);
     return rows && !failure;
 }
 
-static bool find(Connection *connection, gpointer data, GError **error)
+/* Locks the agent's row; from now on the time counts anew. */
+static bool claim(Connection *connection, Case *one, GError **error)
 {
-    Round *round = data;
-    g_ptr_array_set_size(round->ids, 0);
-    g_ptr_array_set_size(round->last, 0);
+    const Round *round = one->round;
     g_autoptr(Rows) rows = sql_query(
         connection, error,
-        "SELECT agent_id, last_received_quote, created_at FROM agents WHERE " IS_STALE " LIMIT $3",
-        "tii", round->verifier->settings.uuid, threshold_of(round), (gint64)STALE_AGENTS_AT_ONCE);
-    return collect(connection, round, rows, error);
-}
-
-/* Locks the agent's row; *still false: it has been heard from meanwhile. */
-static bool claim(Connection *connection, const Round *round, const char *agent_id, bool *still,
-                  GError **error)
-{
-    guint64 changed = 0;
-    bool done =
-        sql_change(connection, &changed, error,
-                   "UPDATE agents SET stale_from = $3 WHERE agent_id = $4 AND " IS_STALE, "tiit",
-                   round->verifier->settings.uuid, threshold_of(round), round->now, agent_id);
-    *still = changed > 0;
-    return done;
+        "UPDATE agents SET stale_from = $3 WHERE agent_id = $4 AND " IS_STALE
+        " RETURNING last_received_quote, created_at",
+        "tiit", round->verifier->settings.uuid, threshold_of(round), round->now, one->agent_id);
+    GError *failure = NULL;
+    one->still = rows && rows_next(rows, &failure);
+    if (one->still)
+        one->last = MAX(rows_int(rows, 0), rows_int(rows, 1));
+    if (failure)
+        g_propagate_error(error, failure);
+    return rows && !failure;
 }
 
 /* Stopped as by an operator, who can reactivate it; of its attestations those stay that retention
@@ -132,28 +134,19 @@ static bool archive(Connection *connection, const char *agent_id, GError **error
 
 static bool handle(Connection *connection, gpointer data, GError **error)
 {
-    Round *round = data;
-    const VerifierSettings *settings = &round->verifier->settings;
-    for (guint i = round->ids->len; i-- > 0;) {
-        const char *agent_id = g_ptr_array_index(round->ids, i);
-        bool still = false;
-        if (!claim(connection, round, agent_id, &still, error))
-            return false;
-        if (!still) {
-            g_ptr_array_remove_index(round->ids, i);
-            g_ptr_array_remove_index(round->last, i);
-        } else if (settings->stale_action == STALE_ARCHIVE) {
-            if (!archive(connection, agent_id, error))
-                return false;
-        } else if (settings->stale_action == STALE_DELETE) {
-            if (!management_delete_record(connection, settings, agent_id, round->now, error))
-                return false;
-        }
-    }
-    return true;
+    Case *one = data;
+    const VerifierSettings *settings = &one->round->verifier->settings;
+    if (!claim(connection, one, error))
+        return false;
+    if (!one->still || settings->stale_action == STALE_WARN)
+        return true;
+    return settings->stale_action == STALE_ARCHIVE
+               ? archive(connection, one->agent_id, error)
+               : management_delete_record(connection, settings, one->agent_id, one->round->now,
+                                          error);
 }
 
-static void report(const Round *round)
+static void report(const Case *one)
 {
     static const char *const done[] = {
         [STALE_WARN] = "check whether the machine still exists, and delete the agent if it does"
@@ -162,21 +155,29 @@ static void report(const Round *round)
                           " reactivated",
         [STALE_DELETE] = "its enrolment is deleted",
     };
+    log_warning("Agent '%s' is stale, nothing was heard from it for %.1f days (stale_agent_after):"
+                " %s",
+                one->agent_id, (double)(one->round->now - one->last) / DAY,
+                done[one->round->verifier->settings.stale_action]);
+}
+
+/* Each in a transaction of its own, as what is told of one waits for others (verifier/outbox.h). */
+static bool handle_found(const Round *round, GError **error)
+{
     for (guint i = 0; i < round->ids->len; i++) {
-        const Timestamp *last = g_ptr_array_index(round->last, i);
-        log_warning("Agent '%s' is stale, nothing was heard from it for %.1f days"
-                    " (stale_agent_after): %s",
-                    (const char *)g_ptr_array_index(round->ids, i),
-                    (double)(round->now - *last) / DAY,
-                    done[round->verifier->settings.stale_action]);
+        Case one = {.round = round, .agent_id = g_ptr_array_index(round->ids, i)};
+        if (!database_write(round->verifier->database, handle, &one, error))
+            return false;
+        if (one.still)
+            report(&one);
     }
+    return true;
 }
 
 bool stale_agents_handle(Verifier *verifier, Timestamp now, GError **error)
 {
     g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) last = g_ptr_array_new_with_free_func(g_free);
-    Round round = {.verifier = verifier, .now = now, .ids = ids, .last = last};
+    Round round = {.verifier = verifier, .now = now, .ids = ids};
     if (verifier->settings.stale_after == 0)
         return true;
     if (!database_write(verifier->database, beat, &round, error))
@@ -184,10 +185,8 @@ bool stale_agents_handle(Verifier *verifier, Timestamp now, GError **error)
     if (round.since >= threshold_of(&round))
         return true;
     do {
-        if (!database_read(verifier->database, find, &round, error) ||
-            (ids->len > 0 && !database_write(verifier->database, handle, &round, error)))
+        if (!database_read(verifier->database, find, &round, error) || !handle_found(&round, error))
             return false;
-        report(&round);
     } while (ids->len == STALE_AGENTS_AT_ONCE);
     return true;
 }

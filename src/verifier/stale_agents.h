@@ -10,7 +10,7 @@
 
 #include "verifier/verifier.h"
 
-/* At most so many in one transaction. */
+/* Looked for at a time. */
 #define STALE_AGENTS_AT_ONCE 100
 
 /* Agents of this verifier's uuid as of `now`; each is told in the log. */

@@ -322,6 +322,27 @@ def test_U22_verifier_is_killed_between_event_and_delivery(sites, receivers):
     assert len(receiver.messages(agent.id, "revocation")) == 1
 
 
+def test_U22_every_failure_is_told_whenever_the_verifier_is_killed(sites, receivers):
+    """kill -9 at some moment after each verdict: what operators see as FAIL, the receiver has, maybe twice."""
+    receiver = receivers()
+    site = sites(receiver.hook)
+    agents = []
+    for number in range(8):
+        agent = site.agent()
+        agents.append(agent)
+        site.fail(agent)
+        time.sleep(number * 0.15)
+        site.restart(crash=True)
+    for agent in agents:
+        wait_until(lambda: agent.status(site.admin) == "FAIL", 30, "FAIL")
+        # A lease that a killed verifier left ends; here it need not be waited for.
+        with sqlite3.connect(site.deployment.keylime_dir / "verifier.sqlite", timeout=30) as database:
+            database.execute("UPDATE destinations SET lease_until = 0")
+        receiver.wait_for(agent, "revocation")
+    told = {each["event_sequence"]: each for each in receiver.messages(kind="revocation")}
+    assert sorted(each["agent_id"] for each in told.values()) == sorted(agent.id for agent in agents)
+
+
 @pytest.mark.parametrize("growing, waits", [("True", ["1.5", "2.2", "2.2"]), ("False", ["1.5", "1.5"])])
 def test_waits_grow_as_the_options_say(sites, growing, waits):
     """retry_interval to the power of the failed tries, which max_retries bounds; or always the same."""
