@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises of the user guide that need the whole of an installation, or what lies at fixed paths (contract C2, C3,
-C7, C8, C47, C48, C55, C56, C61, C64, C66, C67, C76, C81, C82, C84, C86, C87, C90, C91, C97, C99, C101, C105, C123)."""
+C7, C8, C47, C48, C55, C56, C61, C64, C66, C67, C76, C81, C82, C84 to C87, C90, C91, C97, C99, C101, C105, C123)."""
 import contextlib
 import datetime
 import json
@@ -21,6 +21,7 @@ from lib.fake_keylime import FakeVerifier
 from lib.fake_server import Authority
 from lib.guide_machine import HOSTS, GuideMachine
 from lib.logging_agent import runtime_policy
+from lib.private_etc import PrivateEtc
 from lib.program import BINARIES, Program, free_port, wait_until
 from lib.registration import Machine, Session
 from lib.stage import AGENT, Stage
@@ -266,6 +267,36 @@ def test_C76_add_without_a_server(deployment, dead):
     errors = [line for line in done.stdout.splitlines() if " - ERROR - " in line]
     assert len(errors) == 1 and f"127.0.0.1:{port}" in errors[0] and "refused" in errors[0], done.stdout
     assert json.loads(deployment.tenant("-c", "cvlist", "--json", check=0).stdout) == {"uuids": []}
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+@pytest.mark.parametrize("directory_mode", [0o500, 0o755])
+def test_C85_with_and_without_sudo(deployment, directory_mode):
+    """With the modes of an installation root can use the tenant; another user is told which file is closed."""
+    if not PrivateEtc.usable():
+        pytest.skip("mount namespaces are not allowed here")
+    deployment.start_verifier()
+    etc = PrivateEtc(deployment)
+    etc.write("tenant.conf", "[tenant]\nmax_retries = 1\n")
+    (etc.keylime / "tenant.conf").chmod(0o400)
+    etc.keylime.chmod(directory_mode)
+    for key in deployment.certificates.glob("*-private.pem"):
+        key.chmod(0o640)
+    assert etc.run("tenant", "-c", "cvlist").returncode == 0
+    # Not in pytest's own directory, which is closed to others.
+    copy = pathlib.Path(tempfile.mkdtemp(prefix="keylime-etc-"))
+    try:
+        copy.chmod(0o755)
+        shutil.copytree(etc.root, copy / "etc")
+        shutil.copy(BINARIES["tenant"], copy / "tenant")
+        command = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', copy / "etc", "setpriv",
+                   "--reuid=nobody", "--regid=nogroup", "--clear-groups", copy / "tenant", "-c", "cvlist"]
+        done = subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=20)
+    finally:
+        shutil.rmtree(copy)
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if "/etc/keylime" in line and "ermission denied" in line]
+    assert told, done.stdout + done.stderr
 
 
 def test_C86_unknown_maker(deployment, simulator):
