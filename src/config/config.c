@@ -193,6 +193,9 @@ static char *problem_line(const Option *option, const char *source, const char *
                           const char *allowed)
 {
     g_autofree char *shown = shown_value(option, text);
+    g_autofree char *named = g_strconcat(option->name, ": ", NULL);
+    if (g_str_has_prefix(allowed, named)) /* said by who knows nothing of this line */
+        allowed += strlen(named);
     return g_strdup_printf("%s: [%s] %s = '%s': %s", source, option->section, option->name, shown,
                            allowed);
 }
@@ -445,6 +448,13 @@ void config_add_problem(const Config *config, GPtrArray *problems, const char *s
     const Setting *setting = setting_of(config, section, name);
     g_ptr_array_add(problems,
                     problem_line(setting->option, setting->source, setting->value.text, allowed));
+}
+
+void config_add_problems(GPtrArray *problems, const GError *error)
+{
+    g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+    for (guint i = 0; lines[i]; i++)
+        g_ptr_array_add(problems, g_strdup(lines[i]));
 }
 
 const char *config_source(const Config *config, const char *section, const char *name)

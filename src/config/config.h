@@ -60,6 +60,8 @@ bool config_was_refused(const Config *config, const char *section, const char *n
 /* For ConfigSchema.check: "source: [section] option = 'value': allowed". */
 void config_add_problem(const Config *config, GPtrArray *problems, const char *section,
                         const char *name, const char *allowed);
+/* For ConfigSchema.check: each problem of another file that the program reads, too. */
+void config_add_problems(GPtrArray *problems, const GError *error);
 /* "built-in", "/etc/keylime/verifier.conf:12", "KEYLIME_VERIFIER_PORT", "--timeout". */
 const char *config_source(const Config *config, const char *section, const char *name);
 

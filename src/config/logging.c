@@ -169,7 +169,7 @@ static void check(const Config *config, GPtrArray *problems)
 static const ConfigSchema schema = {
     .component = "logging",
     .format = CONFIG_INI,
-    .program = "keylime_logging",
+    .program = "the log of every program",
     .summary = "Logging.",
     .make_options = make_options,
     .check = check,

@@ -84,32 +84,59 @@ static void print_allowed(const Option *option, FILE *out)
     }
 }
 
+static void print_example_option(const ConfigSchema *schema, const Option *option, FILE *out)
+{
+    g_autofree char *value = example_value(schema, option);
+    fputc('\n', out);
+    if (option->help)
+        wrapped_text_print(out, 0, "# ", option->help);
+    print_allowed(option, out);
+    if (!option->default_text)
+        fputs("# No built-in value.\n", out);
+    if (option->shipped)
+        fprintf(out, "%s = %s\n", option->name, option->shipped);
+    else
+        fprintf(out, *value ? "#%s = %s\n" : "#%s =\n", option->name, value);
+}
+
+/* The names of options that change nothing, which files of upstream's may have. */
+static void print_without_effect(const Option *options, bool pull_only, const char *heading,
+                                 FILE *out)
+{
+    g_autoptr(GString) text = g_string_new(heading);
+    const char *separator = " ";
+    for (const Option *option = options; option->name; option++) {
+        if (pull_only ? !option->pull_only : !option->dead)
+            continue;
+        g_string_append_printf(text, "%s%s", separator, option->name);
+        separator = ", ";
+    }
+    if (*separator == ' ')
+        return;
+    fputc('\n', out);
+    g_string_append_c(text, '.');
+    wrapped_text_print(out, 0, "# ", text->str);
+}
+
 void config_print_example(const ConfigSchema *schema, FILE *out)
 {
+    g_autofree Option *made = schema->make_options ? schema->make_options(NULL) : NULL;
+    const Option *options = made ? made : schema->options;
     fprintf(out,
             "# Configuration of %s. Every option is shown with its built-in default;\n"
             "# remove the '#' before an option to change it.\n",
             schema->program);
-    g_autofree Option *made = schema->make_options ? schema->make_options(NULL) : NULL;
     const char *section = NULL;
-    for (const Option *option = made ? made : schema->options; option->name; option++) {
+    for (const Option *option = options; option->name; option++) {
         if (option->dead || option->pull_only)
             continue;
         if (!section || strcmp(section, option->section) != 0)
             fprintf(out, "\n[%s]\n", option->section);
         section = option->section;
-        g_autofree char *value = example_value(schema, option);
-        fputc('\n', out);
-        if (option->help)
-            wrapped_text_print(out, 0, "# ", option->help);
-        print_allowed(option, out);
-        if (!option->default_text)
-            fputs("# No built-in value.\n", out);
-        if (option->shipped)
-            fprintf(out, "%s = %s\n", option->name, option->shipped);
-        else
-            fprintf(out, *value ? "#%s = %s\n" : "#%s =\n", option->name, value);
+        print_example_option(schema, option, out);
     }
+    print_without_effect(options, false, "Accepted, without effect:", out);
+    print_without_effect(options, true, "Of the pull model, passed over:", out);
 }
 
 /* --- --help --------------------------------------------------------------------------------------

@@ -85,12 +85,7 @@ static bool find_certificates(Life *life, GError **error)
         life->certificates = tls_watch_new(life->config, service->schema->component, error);
         return life->certificates != NULL;
     }
-    if (number_of(life, service->plain_port) > 0)
-        return true;
-    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE,
-                "%s and %s are both 0: one of them must be set", service->plain_port,
-                service->tls_port);
-    return false;
+    return true;
 }
 
 /* max_workers caps one I/O thread for each CPU; 0 is no cap (configuration-and-operations §3.1). */

@@ -2,6 +2,7 @@
 #include "http/service_options.h"
 
 #include "http/peer.h"
+#include "pki/tls.h"
 
 const char *const service_authorization_providers[] = {"simple", NULL};
 const char *const service_store_formats[] = {"json", "pickle", NULL};
@@ -30,4 +31,14 @@ const char *service_check_proxy(const char *value)
 const char *service_check_no_plug_in(const char *value)
 {
     return *value ? "must be empty: durable attestation plug-ins are not provided" : NULL;
+}
+
+void service_check(const Config *config, const char *component, bool tls, GPtrArray *problems)
+{
+    if (config_bool(config, NULL, "restrict_admin_names") &&
+        !config_list(config, NULL, "admin_certificate_names")[0])
+        config_add_problem(config, problems, NULL, "restrict_admin_names",
+                           "nobody could administer this server: admin_certificate_names is empty");
+    if (tls)
+        tls_check_server(config, component, problems);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/config.h"
 #include "config/option_rows.h"
 
 /* For the groups below. */
@@ -15,6 +16,10 @@ const char *service_check_no_plug_in(const char *value);
 extern const char *const service_authorization_providers[];
 extern const char *const service_store_formats[];
 extern const char *const service_store_encodings[];
+
+/* For ConfigSchema.check: what these options do not allow together. `tls`: there is an HTTPS
+ * listener. */
+void service_check(const Config *config, const char *component, bool tls, GPtrArray *problems);
 
 #define SERVICE_VERSION_ROW TEXT("version", "2.6", "Version of this file's format; any is read.")
 #define SERVICE_IP_ROW                                                                             \

@@ -105,27 +105,35 @@ static bool resolve_trust(const Config *config, const char *option, TlsFiles *fi
 
 /* With `generate` every file has its default name: upstream's rule, checked before anything is
  * made. */
-static bool check_all_default(const Config *config, const char *component, GError **error)
+static GPtrArray *not_default(const Config *config, const char *component)
 {
     static const char *const server_options[] = {"server_cert", "server_key", "trusted_client_ca",
                                                  NULL};
     static const char *const client_options[] = {"client_cert", "client_key", "trusted_server_ca",
                                                  NULL};
-    g_autoptr(GString) wrong = g_string_new(NULL);
+    GPtrArray *wrong = g_ptr_array_new();
     for (guint list = 0; list < 2; list++) {
         if (list == 1 && !is_word(component, "verifier"))
             break;
         const char *const *options = list == 0 ? server_options : client_options;
         for (guint i = 0; options[i]; i++) {
             if (!is_word(config_text(config, NULL, options[i]), "default"))
-                g_string_append_printf(wrong, "%s%s", wrong->len ? ", " : "", options[i]);
+                g_ptr_array_add(wrong, (gpointer)options[i]);
         }
     }
+    return wrong;
+}
+
+#define GENERATE_RULE "To use tls_dir=generate, the following options must be set to 'default': "
+
+static bool check_all_default(const Config *config, const char *component, GError **error)
+{
+    g_autoptr(GPtrArray) wrong = not_default(config, component);
     if (wrong->len == 0)
         return true;
-    g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH,
-                "To use tls_dir=generate, the following options must be set to 'default': %s",
-                wrong->str);
+    g_ptr_array_add(wrong, NULL);
+    g_autofree char *names = g_strjoinv(", ", (char **)wrong->pdata);
+    g_set_error(error, PKI_ERROR, PKI_ERROR_MISMATCH, GENERATE_RULE "%s", names);
     return false;
 }
 
@@ -206,6 +214,67 @@ static bool wait_for_shared(const TlsFiles *files, unsigned seconds, GError **er
                     files->directory, files->certificate, files->key);
     }
     return false;
+}
+
+/* --- before anything is opened
+ * --------------------------------------------------------------------------- */
+
+static void check_generate(const Config *config, const char *component, GPtrArray *problems)
+{
+    g_autoptr(GPtrArray) wrong = not_default(config, component);
+    for (guint i = 0; i < wrong->len; i++) {
+        const char *option = wrong->pdata[i];
+        g_autofree char *rule = g_strconcat(GENERATE_RULE, option, NULL);
+        config_add_problem(config, problems, NULL, option, rule);
+    }
+    g_autoptr(GError) error = NULL;
+    g_autofree AuthoritySettings *settings = authority_settings_load(&error);
+    if (!settings)
+        config_add_problems(problems, error);
+}
+
+static void check_file(const Config *config, const char *option, const char *path, const char *role,
+                       GPtrArray *problems)
+{
+    g_autoptr(GError) error = NULL;
+    if (!pem_file_check_readable(path, role, &error))
+        config_add_problem(config, problems, NULL, option, error->message);
+}
+
+/* `named`: in a directory of the operator's; else what has its default name may come later. */
+static void check_server_files(const Config *config, const TlsFiles *files, bool named,
+                               GPtrArray *problems)
+{
+    if (named || !is_word(config_text(config, NULL, "server_cert"), "default"))
+        check_file(config, "server_cert", files->certificate, "server certificate", problems);
+    if (named || !is_word(config_text(config, NULL, "server_key"), "default"))
+        check_file(config, "server_key", files->key, "server key", problems);
+    for (guint i = 0; files->trusted_ca[i]; i++) {
+        if (!is_word(config_text(config, NULL, "trusted_client_ca"), "default"))
+            check_file(config, "trusted_client_ca", files->trusted_ca[i], "trusted CA certificate",
+                       problems);
+    }
+}
+
+void tls_check_server(const Config *config, const char *component, GPtrArray *problems)
+{
+    const char *tls_dir = config_text(config, NULL, "tls_dir");
+    g_autoptr(TlsFiles) files = g_new0(TlsFiles, 1);
+    g_autoptr(GError) error = NULL;
+    if (*tls_dir == '\0') {
+        config_add_problem(config, problems, NULL, "tls_dir",
+                           "must be default, generate or a directory");
+    } else if (is_word(tls_dir, "generate")) {
+        check_generate(config, component, problems);
+    } else {
+        files->directory = directory_of(tls_dir, component);
+        files->certificate = file_of(config, "server_cert", files->directory, "server-cert.crt");
+        files->key = file_of(config, "server_key", files->directory, "server-private.pem");
+        if (resolve_trust(config, "trusted_client_ca", files, &error))
+            check_server_files(config, files, !is_word(tls_dir, "default"), problems);
+        else
+            config_add_problems(problems, error);
+    }
 }
 
 /* --- the two entrances

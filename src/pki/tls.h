@@ -32,6 +32,14 @@ TlsFiles *tls_server_files(const Config *config, const char *component, unsigned
 /* Client files of the tenant or the verifier ("client_cert", "client_key", "trusted_server_ca"). */
 TlsFiles *tls_client_files(const Config *config, const char *component, GError **error);
 
+/*
+ * For ConfigSchema.check of a server with an HTTPS listener: options that contradict each other,
+ * files that are named but cannot be read, and with `tls_dir = generate` what is wrong with
+ * ca.conf. Makes nothing. Files of `tls_dir = default` may come later, when the verifier makes
+ * them.
+ */
+void tls_check_server(const Config *config, const char *component, GPtrArray *problems);
+
 /* TLS >= 1.2, client certificate requested but optional, session tickets on. Checks readability,
  * key match, expiry (WARNING 30 days before). New reference. */
 SSL_CTX *tls_server_context(const TlsFiles *files, GError **error);

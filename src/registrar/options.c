@@ -75,4 +75,5 @@ const ConfigSchema registrar_schema = {
     .options = options,
     .program = "keylime_registrar",
     .summary = "Keylime registrar: binds the identities of agents to their TPMs.",
+    .check = registrar_settings_check,
 };

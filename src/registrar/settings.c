@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrar/settings.h"
 
+#include "http/service_options.h"
+
 #define DEFAULT_STORE "/var/lib/keylime/tpm_cert_store"
 
 /* The one option of tenant.conf that upstream's registrar reads (registrar-api §2.1). */
@@ -28,6 +30,21 @@ static char *store_of(const Config *config, GError **error)
         return g_strdup(config_text(config, NULL, "tpm_cert_store"));
     g_autoptr(Config) tenant = config_load(&tenant_schema, NULL, error);
     return tenant ? g_strdup(config_text(tenant, NULL, "tpm_cert_store")) : NULL;
+}
+
+void registrar_settings_check(const Config *config, GPtrArray *problems)
+{
+    gint64 plain = config_int(config, NULL, "port"), tls = config_int(config, NULL, "tls_port");
+    if (plain == 0 && tls == 0)
+        config_add_problem(config, problems, NULL, "tls_port",
+                           "port and tls_port are both 0: one of them must be set");
+    else if (plain == tls)
+        config_add_problem(config, problems, NULL, "tls_port", "must be another one than port");
+    service_check(config, "registrar", tls != 0, problems);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *store = store_of(config, &error);
+    if (!store)
+        config_add_problems(problems, error);
 }
 
 static EkCheck ek_check_of(const char *word)

@@ -19,6 +19,10 @@ typedef struct {
 
 extern const ConfigSchema registrar_schema;
 
+/* For ConfigSchema.check: what options say together, with tenant.conf and ca.conf where they count.
+ */
+void registrar_settings_check(const Config *config, GPtrArray *problems);
+
 /* Texts borrow from `config`. False: tenant.conf, which may name the store of certificates, is
  * unusable. */
 bool registrar_settings_read(const Config *config, RegistrarSettings *out, GError **error);

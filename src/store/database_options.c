@@ -3,6 +3,7 @@
 
 #define LOG_NAME "keylime.database"
 #include "base/log.h"
+#include "store/url.h"
 
 /* What database_pool_sz_ovfl may hold: larger ones are typing errors. */
 #define CONNECTIONS_MAX 10000
@@ -21,7 +22,12 @@ static unsigned connections_of(const char *value)
 
 const char *database_check_url(const char *value)
 {
-    return *value ? NULL : "must not be empty";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DatabaseUrl) url =
+        *value ? database_url_parse(value, config_work_dir(), "unused", &error) : NULL;
+    if (!*value)
+        return "must not be empty";
+    return url ? NULL : g_intern_string(error->message);
 }
 
 const char *database_check_pool(const char *value)

@@ -124,8 +124,10 @@ static bool parse_host(DatabaseUrl *url, const char *text, size_t size, GError *
     }
     guint64 number;
     if (port && port[0] && !g_ascii_string_to_unsigned(port, 10, 1, 65535, &number, NULL)) {
-        g_set_error(error, STORE_ERROR, STORE_ERROR_URL, "database_url: %s is not a port number",
-                    port);
+        /* Not shown: it may be a password with a character that ends it. */
+        g_set_error_literal(error, STORE_ERROR, STORE_ERROR_URL,
+                            "database_url: what follows the host and a colon is no port number; in "
+                            "user and password, write %40 for @, %2F for /, %3A for :");
         return false;
     }
     if (name[0])

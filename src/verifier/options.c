@@ -266,5 +266,5 @@ const ConfigSchema verifier_schema = {
     .options = options,
     .program = "keylime_verifier",
     .summary = "Judges the evidence of agents that attest by themselves (push mode).",
-    .check = notification_settings_check,
+    .check = verifier_settings_check,
 };

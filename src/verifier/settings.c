@@ -3,6 +3,10 @@
 #include "verifier/settings.h"
 
 #include "base/log.h"
+#include "http/service_options.h"
+#include "verifier/failure_severity.h"
+#include "verifier/notification.h"
+#include "verifier/posted_policy.h"
 
 #include <math.h>
 
@@ -93,6 +97,21 @@ void verifier_settings_read(const Config *config, VerifierSettings *out)
     notification_settings_read(config, &out->notifications);
     if (out->verification_timeout == 0)
         out->verification_timeout = DEFAULT_VERIFICATION_SECONDS * TIMESTAMP_SECOND;
+}
+
+void verifier_settings_check(const Config *config, GPtrArray *problems)
+{
+    g_autoptr(GError) severities = NULL, keys = NULL;
+    service_check(config, "verifier", true, problems);
+    SeverityPolicy *policy = failure_severity_load(config, &severities);
+    if (severities && !config_was_refused(config, NULL, "severity_policy"))
+        config_add_problem(config, problems, NULL, "severity_policy", severities->message);
+    severity_policy_unref(policy);
+    PolicyRules *rules = policy_rules_load(config, &keys);
+    if (keys)
+        config_add_problem(config, problems, NULL, "runtime_policy_keys", keys->message);
+    policy_rules_free(rules);
+    notification_settings_check(config, problems);
 }
 
 static void report_violations(const Config *config)

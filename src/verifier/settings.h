@@ -49,6 +49,9 @@ typedef struct {
 
 extern const ConfigSchema verifier_schema;
 
+/* For ConfigSchema.check: what options say together, and the files that they name. */
+void verifier_settings_check(const Config *config, GPtrArray *problems);
+
 /* Cannot fail: every value was checked when `config` was loaded. Texts borrow from `config`. */
 void verifier_settings_read(const Config *config, VerifierSettings *out);
 

@@ -185,16 +185,16 @@ def test_every_option_takes_each_source_in_its_order(sandbox, component):
 def test_one_file_replaces_all_others(sandbox, component, tmp_path):
     options, _ = sandbox.check(component)
     key, option = next((key, option) for key, option in options.items() if option["type"] in ("int", "word"))
-    first, *_ = [value for value in candidates(option) if str(value) != option["default"]]
+    *_, value = [value for value in candidates(option) if str(value) != option["default"]]
     for place in ("file", "vendor's drop-in", "drop-in"):
         path = place_of(place, sandbox, component)[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("this is no configuration\n")
     alone = tmp_path / "alone.conf"
-    alone.write_text(file_text(component, options, {key: first}))
+    alone.write_text(file_text(component, options, {key: value}))
     shown, done = sandbox.check(component, env={f"KEYLIME_{component.upper()}_CONFIG": str(alone)})
     assert done.returncode == 0, done.stderr
-    assert shown[key]["value"] == first and shown[key]["source"].startswith(f"{alone}:2")
+    assert shown[key]["value"] == value and shown[key]["source"].startswith(f"{alone}:2")
 
 
 # --- what the operator is told ----------------------------------------------------------------------------
@@ -267,6 +267,124 @@ def test_secrets_are_not_shown(sandbox, component):
         done = sandbox.run(SHOWN_BY[component], *arguments)
         assert "hidden-word" not in done.stdout + done.stderr
         assert done.stdout.count("(set)") >= len(secret)
+
+
+def example_of(component):
+    return (BUILD / f"packaging/{component}.conf").read_text()
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_example_and_page_have_every_option(sandbox, component):
+    """Each in its section with default, meaning, and what is allowed; those without effect by their names."""
+    options, _ = sandbox.check(component)
+    example, section, comment, shown = example_of(component), None, [], {}
+    for line in example.splitlines():
+        if found := re.fullmatch(r"\[(\w+)\]", line):
+            section = found[1]
+        elif found := re.fullmatch(r"#?(\w+) =(.*)", line):
+            shown[(section, found[1])] = (found[2].strip(), " ".join(comment))
+        comment = [*comment, line[2:]] if line.startswith("# ") else []
+    assert set(shown) == {key for key, option in options.items() if option["effect"] == "yes"}
+    silent = " ".join(re.findall(r"^# (.*)$", example, re.MULTILINE))
+    for key, option in options.items():
+        if option["effect"] != "yes":
+            assert re.search(rf"(without effect|passed over):[^.]*\b{key[1]}\b", silent), key
+            continue
+        value, text = shown[key]
+        assert same(value, option["default"]) or (key, value) == (("verifier", "mode"), "push"), key
+        assert len(text) > 5 and text.rstrip(".") != key[1], key
+        if option.get("minimum") is not None:
+            assert f"From {option['minimum']:.15g} to {option['maximum']:.15g}." in text, key
+        if option.get("words"):
+            assert f"One of: {', '.join(option['words'])}." in text, key
+        if option["type"] in ("int", "real"):
+            assert re.search(UNITS, text, re.IGNORECASE), (key, text)
+    page = next((BUILD / "docs").glob(f"*{'push_model_agent' if component == 'agent' else component}.conf.5.scd"), None)
+    if page is None:
+        pytest.skip("scdoc was not there when this was built")
+    source = page.read_text().replace("\\", "")
+    for (_, name), option in options.items():
+        if option["effect"] == "yes":
+            assert re.search(rf"^\*{name}\*", source, re.MULTILINE), name
+        else:
+            assert name in source, name
+
+
+# What a number counts.
+UNITS = (r"second|day|byte|port\b|threads|requests|registrations|attestations|events|connections|notifications|"
+         r"retries|tries|size")
+
+
+# --- files that cannot be taken --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("component", [name for name in SHOWN_BY if name != "agent"])
+@pytest.mark.parametrize("text,line,words", [
+    ("{section}\nthis is half a li", 2, "is neither a comment, nor [section], nor option = value"),
+    ("a = b\n", 1, "text before the first [section]"), ("{section}\n{section}\n", 2, "stands twice in this file"),
+    ("\ufeff{section}\n", 1, "byte order mark"), ("{section}\nx = \0\n", 2, "NUL byte"),
+    ("{section}\nx = \udcff\n", 2, "not valid UTF-8"), ("{section}\nx = 1\nX = 2\n", 3, "option 'x' stands twice")])
+def test_files_that_are_none(sandbox, component, text, line, words):
+    """In base file and drop-in alike: file, line and reason, all files in one run, and the values beside it."""
+    content = text.replace("{section}", f"[{component}]").encode("utf-8", "surrogateescape")
+    for name in (f"{component}.conf", f"{component}.conf.d/50"):
+        sandbox.write(name, "")
+        (sandbox.keylime / name).write_bytes(content)
+    options, done = sandbox.check(component)
+    assert done.returncode == 1 and len(options) >= LEAST[component]
+    for name in (f"{component}.conf", f"{component}.conf.d/50"):
+        assert f"/etc/keylime/{name}:{line}: " in done.stderr, done.stderr
+    assert done.stderr.count(words) == 2, done.stderr
+
+
+@pytest.mark.parametrize("component", SHOWN_BY)
+def test_what_is_unknown_is_one_warning(sandbox, component):
+    toml = component == "agent"
+    table = f"[{component}]\nno_such_option = 1\n"
+    sandbox.write(f"{component}.conf", table + ("" if toml else "[no_such_section]\nx = 1\n"))
+    sandbox.write(f"{component}.conf.d/50", table)
+    sandbox.write(f"{component}.conf.d/old.rpmsave", "nonsense")
+    _, done = sandbox.check(component, env={f"KEYLIME_{component.upper()}_NO_SUCH": "1"})
+    assert done.returncode == 0
+    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    assert len([line for line in warnings if f"unknown option 'no_such_option' in [{component}]" in line]) == 1
+    assert len([line for line in warnings if "in [no_such_section]" in line]) == (0 if toml else 1)
+    assert [line for line in warnings if "old.rpmsave skipped" in line]
+    assert [line for line in warnings if f"KEYLIME_{component.upper()}_NO_SUCH names no option" in line]
+
+
+@pytest.mark.parametrize("component,text,sentences", [
+    ("registrar", "port = 0\ntls_port = 0\n", ["port and tls_port are both 0: one of them must be set"]),
+    ("registrar", "port = 7\ntls_port = 7\n", ["must be another one than port"]),
+    ("verifier", "restrict_admin_names = True\nadmin_certificate_names = []\ndatabase_url = mysql://u:sesame@h/x\n"
+     "severity_policy = [{\"event_id\": \"(\", \"severity_label\": \"emergency\"}]\n"
+     "runtime_policy_keys = ['/nowhere/key.pem']\nserver_key = mine.pem\n",
+     ["nobody could administer this server", "MySQL and MariaDB are not supported", "unterminated subpattern",
+      "/nowhere/key.pem", "To use tls_dir=generate, the following options must be set to 'default': server_key"]),
+    ("verifier", "tls_dir = /nowhere\ntrusted_client_ca = [ca.pem]\n",
+     ["server certificate /nowhere/server-cert.crt: No such file", "server key /nowhere/server-private.pem: No such",
+      "trusted CA certificate /nowhere/ca.pem: No such file"]),
+    ("registrar", "tls_dir =\n", ["must be default, generate or a directory"]),
+])
+def test_what_options_do_not_allow_together(sandbox, component, text, sentences):
+    sandbox.write(f"{component}.conf", f"[{component}]\n{text}")
+    _, done = sandbox.check(component)
+    assert done.returncode == 1 and "sesame" not in done.stdout + done.stderr
+    for sentence in sentences:
+        assert sentence in done.stderr, done.stderr
+    assert list(sandbox.deployment.keylime_dir.iterdir()) == []
+
+
+def test_problems_of_other_files_are_named(sandbox):
+    """ca.conf where the server makes certificates, tenant.conf where the registrar reads it, logging.conf always."""
+    sandbox.write("ca.conf", "[ca]\ncert_lifetime = 0\n")
+    sandbox.write("tenant.conf", "no section\n")
+    sandbox.write("logging.conf", "[logger_root]\nlevel = LOUD\n")
+    sandbox.write("registrar.conf", "[registrar]\ntls_dir = generate\n")
+    _, done = sandbox.check("registrar")
+    assert done.returncode == 1
+    for place in ("ca.conf:2: [ca] cert_lifetime", "tenant.conf:1: text before", "logging.conf:2: [logger_root] level"):
+        assert f"/etc/keylime/{place}" in done.stderr, done.stderr
 
 
 # --- effects ---------------------------------------------------------------------------------------------
