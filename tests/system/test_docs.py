@@ -90,7 +90,8 @@ def test_index_has_every_page():
 # --- blocks -------------------------------------------------------------------------------------
 
 CA = BUILD / "src/ca/keylime_ca"
-CONFIGURED = {**BINARIES, "ca": CA}
+# Whose --check-config shows the file.
+CONFIGURED = {**BINARIES, "ca": CA, "logging": BINARIES["verifier"]}
 
 
 class Block(NamedTuple):
@@ -346,7 +347,9 @@ def test_page_and_help_name_the_same_flags(page):
 
 RENDERED = BUILD / "docs"
 CONFIGURATIONS = {"verifier": "keylime_verifier", "registrar": "keylime_registrar", "tenant": "keylime_tenant",
-                  "agent": "keylime_push_model_agent", "ca": "keylime_ca"}
+                  "agent": "keylime_push_model_agent", "ca": "keylime_ca",
+    "logging": "keylime_logging",
+}
 
 
 def page_names():
