@@ -77,6 +77,15 @@ static void answer_not_enrolled(const HttpRequest *request, HttpResponse *respon
                    agent_id);
 }
 
+/* What was read is freed before the answer is written: a log may have megabytes. */
+static void show_record(const HttpRequest *request, HttpResponse *response, Reading *reading)
+{
+    Json *resource =
+        attestation_resource(reading->record, reading->log, http_request_version_prefix(request));
+    reading_clear(reading);
+    envelope_resource(response, request, 200, resource, NULL);
+}
+
 /* `index_text` NULL = latest. */
 static void show(const HttpRequest *request, HttpResponse *response, Verifier *verifier,
                  const char *index_text)
@@ -99,10 +108,7 @@ static void show(const HttpRequest *request, HttpResponse *response, Verifier *v
         envelope_error(response, request, 404, "not_found", "No attestation exists for agent '%s'.",
                        reading.agent_id);
     else
-        envelope_resource(
-            response, request, 200,
-            attestation_resource(reading.record, reading.log, http_request_version_prefix(request)),
-            NULL);
+        show_record(request, response, &reading);
 }
 
 void attestation_show(const HttpRequest *request, HttpResponse *response, gpointer context)
