@@ -25,7 +25,7 @@ static Json *convert_allowlist(Bytes text, const char *timestamp, GError **error
 /* A policy, or a row of a database before 6.6. */
 static Json *convert_policy(Bytes text, const char *timestamp, GError **error)
 {
-    g_autoptr(Json) old = json_parse(text, error);
+    g_autoptr(Json) old = runtime_policy_readable(text, error);
     if (!old)
         return NULL;
     return json_member(old, "allowlist") ? legacy_policy_from_row(old, timestamp, error)

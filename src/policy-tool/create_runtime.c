@@ -80,7 +80,7 @@ static bool add_base_policy(Creation *creation, GError **error)
         return path == NULL;
     g_autoptr(RuntimePolicy) checked =
         runtime_policy_parse(bytes_of_gbytes(text), &runtime_policy_rules_default, error);
-    g_autoptr(Json) policy = checked ? json_parse(bytes_of_gbytes(text), error) : NULL;
+    g_autoptr(Json) policy = checked ? runtime_policy_readable(bytes_of_gbytes(text), error) : NULL;
     if (policy && dsse_is_envelope(policy))
         return command_refuse(error, "%s: is signed: give the policy inside of it", path);
     if (!policy) {

@@ -228,6 +228,17 @@ Json *runtime_policy_outer(Bytes text, GError **error)
     return object;
 }
 
+Json *runtime_policy_readable(Bytes text, GError **error)
+{
+    g_autoptr(Json) whole = runtime_policy_outer(text, error);
+    g_autoptr(Json) object = whole ? json_parse(text, error) : NULL;
+    if (!object || json_object_equal(whole, object))
+        return g_steal_pointer(&object);
+    g_set_error_literal(error, RUNTIME_POLICY_ERROR, RUNTIME_POLICY_ERROR_SYNTAX,
+                        "holds a NUL (\\u0000), which no file's name has");
+    return NULL;
+}
+
 static bool compile_text(RuntimePolicy *policy, Bytes text, const RuntimePolicyRules *rules,
                          bool may_be_envelope, GError **error)
 {

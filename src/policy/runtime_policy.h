@@ -41,6 +41,9 @@ RuntimePolicy *runtime_policy_parse(Bytes text, const RuntimePolicyRules *rules,
 /* The outermost object of such a text, where no name with a NUL passes for a shorter one: what is
  * compiled. Whether the text is signed is to be asked of this one only. */
 Json *runtime_policy_outer(Bytes text, GError **error);
+/* As runtime_policy_outer(), for a text whose members are to be read: refused where a text of it
+ * holds a NUL, at which json-c would end a name. */
+Json *runtime_policy_readable(Bytes text, GError **error);
 RuntimePolicy *runtime_policy_ref(const RuntimePolicy *policy);
 void runtime_policy_unref(RuntimePolicy *policy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuntimePolicy, runtime_policy_unref)

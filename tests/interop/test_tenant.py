@@ -2,6 +2,7 @@
 """Every command of push mode: upstream's tenant at our servers answers as at its own, and our tenant
 drives upstream's (contract C124)."""
 import json
+import pathlib
 import re
 
 import pytest
@@ -13,6 +14,7 @@ from upstream import OURS, UPSTREAM, MixedDeployment
 
 AGENT = "5e2a7c54-8f0b-4c1e-9d3a-0b6f6a1c2d33"
 NOBODY = "00000000-0000-4000-8000-000000000000"
+OPENPGP = pathlib.Path(__file__).parents[1] / "unit/tenant/openpgp"
 
 
 def script(directory):
@@ -21,6 +23,12 @@ def script(directory):
     runtime.write_text(json.dumps(runtime_policy("boot_aggregate", "/bin/a")))
     other.write_text(json.dumps(runtime_policy("boot_aggregate", "/bin/b")))
     boot_policy.write_text('{"some": "reference state"}')
+    allowed, excluded = directory / "allowed", directory / "excluded"
+    allowed.write_text(f"{'0' * 64}  boot_aggregate\n{'1' * 64}  /bin/a\n")
+    excluded.write_text("/tmp/.*\n")
+    signed = ("--signature-verification-key", OPENPGP / "ima-key.pem",
+              "--signature-verification-key-sig", OPENPGP / "ima-key.pem.signer.asc",
+              "--signature-verification-key-sig-key")
     named = ("--runtime-policy-name", "tools")
     return [
         ("list of no runtime policy", "listruntimepolicy"),
@@ -36,7 +44,12 @@ def script(directory):
         ("add boot policy again", "addmbpolicy", "--mb-policy-name", "boot", "--mb-policy", boot_policy),
         ("show boot policy", "showmbpolicy", "--mb-policy-name", "boot"),
         ("show an unknown boot policy", "showmbpolicy", "--mb-policy-name", "nothing"),
+        ("update boot policy", "updatembpolicy", "--mb-policy-name", "boot", "--mb-policy", boot_policy),
         ("list of boot policies", "listmbpolicy"),
+        ("add allow list", "addallowlist", "--allowlist-name", "old", "--allowlist", allowed, "--exclude",
+         excluded),
+        ("show allow list", "showallowlist", "--allowlist-name", "old"),
+        ("delete allow list", "deleteallowlist", "--allowlist-name", "old"),
         ("registrar's list", "reglist"),
         ("registrar's record", "regstatus", "-u", AGENT),
         ("registrar's record of nobody", "regstatus", "-u", NOBODY),
@@ -55,6 +68,9 @@ def script(directory):
         ("delete a boot policy in use", "deletembpolicy", "--mb-policy-name", "boot"),
         ("update", "update", "--push-model", "-u", AGENT, "--tpm_policy", '{"15": ["%s"]}' % ("00" * 32)),
         ("delete", "delete", "--push-model", "-u", AGENT),
+        ("enrol with a signed key", "add", "--push-model", "-u", AGENT, *signed, OPENPGP / "signer.asc"),
+        ("delete once more", "delete", "--push-model", "-u", AGENT),
+        ("enrol with a badly signed key", "add", "--push-model", "-u", AGENT, *signed, OPENPGP / "other.asc"),
         ("delete nobody", "delete", "--push-model", "-u", NOBODY),
         ("delete runtime policy", "deleteruntimepolicy", *named),
         ("delete an unknown one", "deleteruntimepolicy", *named),

@@ -46,6 +46,8 @@ class Installation:
 class MixedDeployment(Deployment):
     """Configured by upstream's own files, ours and theirs alike, in one working directory."""
 
+    START_SECONDS = 90  # upstream's servers load many modules
+
     def __init__(self, directory, installation, registrar, verifier, tenant):
         super().__init__(directory)
         self.installation = installation
@@ -66,9 +68,9 @@ class MixedDeployment(Deployment):
             return self.installation.program(name)
         return BINARIES[name]
 
-    def start(self, name, *arguments, env=None, log=None):
+    def start(self, name, *arguments, env=None, log=None, wrapper=()):
         log_path = self.directory / f"{log or name}.log"
-        program = Program(name, [self.command(name), *arguments], {**self.env, **(env or {})},
+        program = Program(name, [*wrapper, self.command(name), *arguments], {**self.env, **(env or {})},
                           log_path)
         self.programs.append(program)
         return program

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lib.logging_agent import runtime_policy
 from lib.program import BUILD
 
 POLICY = BUILD / "src/policy-tool/keylime-policy"
@@ -151,6 +152,17 @@ def test_a_base_policy_is_taken_over(machine):
     assert made["digests"]["/usr/bin/tool"] == sorted([sha256(b"tool"), sha256(b"older")])
     assert made["digests"]["/usr/bin/other"] == [sha256(b"other")]
     assert made["excludes"] == ["/a", "/b"] and made["ima"]["log_hash_alg"] == "sha256"
+
+
+def test_names_with_nul_are_refused(tmp_path):
+    """No file has such a name; read up to its NUL it would be the name of another one."""
+    text = json.dumps(runtime_policy({"/a": ["1" * 64]})).replace("/a", "/a\\u0000b")
+    (tmp_path / "base").write_text(text)
+    for arguments in (["create", "runtime", "-p", tmp_path / "base"],
+                      ["convert", "runtime", "-r", tmp_path / "base", "-o", tmp_path / "out"]):
+        done = policy(*arguments, check=1)
+        assert "\\u0000" in done.stderr and done.stdout == ""
+    assert not (tmp_path / "out").exists()
 
 
 def test_sources_with_different_algorithms_are_refused(tmp_path):

@@ -15,6 +15,8 @@ COMPONENTS = ("VERIFIER", "REGISTRAR", "TENANT", "CA", "LOGGING")
 class Deployment:
     """Built-in defaults but for ports; tests add options as environment variables."""
 
+    START_SECONDS = 20  # of a server
+
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.keylime_dir = self.directory / "keylime"
@@ -75,7 +77,7 @@ class Deployment:
         if path.exists():
             start = len(path.read_text(errors="replace"))
         program = self.start(name, env=env, log=log)
-        program.wait_for_line(r"Listening on ", start=start)
+        program.wait_for_line(r"Listening on ", seconds=self.START_SECONDS, start=start)
         return program
 
     def start_verifier(self, env=None, **kwargs):
