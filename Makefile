@@ -42,6 +42,7 @@ demo: ## a machine is enrolled, attests, and is caught: the whole chain, on this
 interop: ## upstream's programs with ours in every combination; writes docs/interoperability.md
 	@packaging/install-build-dependencies build test
 	@$(MAKE) --no-print-directory all
+	rm -rf $(BUILD)/interop
 	$(MESON) test -C $(BUILD) --print-errorlogs --suite interop
 	tests/interop/write-matrix $(BUILD)
 
