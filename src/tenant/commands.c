@@ -4,6 +4,7 @@
 #define LOG_NAME "keylime.tenant"
 #include "base/log.h"
 
+#include <math.h>
 #include <string.h>
 
 G_DEFINE_QUARK(tenant - error - quark, tenant_error)
@@ -73,6 +74,14 @@ void tenant_print(Tenant *tenant, const char *heading, Json *value)
     }
     g_autofree char *text = json_to_python_text(value);
     log_write_text(LOG_NAME, LOG_LEVEL_INFO, heading, text);
+}
+
+void tenant_wait_for_retry(const Tenant *tenant, gint64 attempt)
+{
+    double interval = fabs(config_real(tenant->config, NULL, "retry_interval"));
+    bool exponential = config_bool(tenant->config, NULL, "exponential_backoff") && interval > 1;
+    double seconds = exponential ? pow(interval, (double)attempt) : interval;
+    g_usleep((gulong)(seconds * G_USEC_PER_SEC));
 }
 
 /* Both results as one. */

@@ -83,6 +83,8 @@ Json *registrar_record(Tenant *tenant, ServerAnswer **absent, GError **error);
 /* With --json `value` is the result, in place of an earlier one; else log `heading` and the value
  * as upstream does ("heading\n{...}"). */
 void tenant_print(Tenant *tenant, const char *heading, Json *value);
+/* Before the try after number `attempt` (from 0): options retry_interval, exponential_backoff. */
+void tenant_wait_for_retry(const Tenant *tenant, gint64 attempt);
 /* The result of --json, in place of an earlier one; NULL = none. Hands `value` over. */
 void tenant_set_result(Tenant *tenant, Json *value);
 /* The answer's body, or {} where it has none, as the result of --json. */

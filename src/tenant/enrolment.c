@@ -6,7 +6,6 @@
 #include "tenant/endorsement_check.h"
 #include "tenant/log_policy_option.h"
 
-#include <math.h>
 #include <string.h>
 
 static Json *list_option(const Tenant *tenant, const char *name)
@@ -107,13 +106,6 @@ static Json *prepare(Tenant *tenant, char **words, GError **error)
     return enrolment_request(tenant, record, policy, &policies);
 }
 
-static double retry_delay(const Tenant *tenant, gint64 attempt)
-{
-    double interval = fabs(config_real(tenant->config, NULL, "retry_interval"));
-    bool exponential = config_bool(tenant->config, NULL, "exponential_backoff") && interval > 1;
-    return exponential ? pow(interval, (double)attempt) : interval;
-}
-
 /* The verifier has said yes; see it there. */
 static bool confirm(Tenant *tenant, const char *words, GError **error)
 {
@@ -140,7 +132,7 @@ static bool confirm(Tenant *tenant, const char *words, GError **error)
             return tenant_refused(tenant, tenant->verifier, answer, error,
                                   "%s does not show %s after %" G_GINT64_FORMAT " tries",
                                   server_words(tenant->verifier), words, attempt);
-        g_usleep((gulong)(retry_delay(tenant, attempt) * G_USEC_PER_SEC));
+        tenant_wait_for_retry(tenant, attempt);
     }
 }
 

@@ -176,6 +176,26 @@ bool tenant_reactivate(Tenant *tenant, GError **error)
     return true;
 }
 
+/* 202: the verifier has begun, and removes the record by itself. */
+static bool await_absence(Tenant *tenant, GError **error)
+{
+    gint64 most = config_int(tenant->config, NULL, "max_retries");
+    for (gint64 attempt = 0;; attempt++) {
+        g_autoptr(ServerAnswer) answer = ask_for_agent(tenant, error);
+        if (!answer)
+            return false;
+        if (answer->code == 404) {
+            log_info("CV completed deletion of agent %s", tenant->agent_id);
+            return true;
+        }
+        if (attempt >= most)
+            return tenant_refused(tenant, tenant->verifier, answer, error,
+                                  "%s still has agent %s after %" G_GINT64_FORMAT " tries",
+                                  server_words(tenant->verifier), tenant->agent_id, attempt);
+        tenant_wait_for_retry(tenant, attempt);
+    }
+}
+
 bool tenant_delete(Tenant *tenant, GError **error)
 {
     g_autoptr(ServerAnswer) absent = NULL;
@@ -193,9 +213,11 @@ bool tenant_delete(Tenant *tenant, GError **error)
     if (!answer)
         return false;
     tenant_set_result(tenant, NULL);
-    if (answer->code != 200 && answer->code != 404)
+    if (answer->code != 200 && answer->code != 202 && answer->code != 404)
         return fail_answer(tenant, "deletion", answer, error);
     tenant_set_answer(tenant, answer);
+    if (answer->code == 202)
+        return await_absence(tenant, error);
     if (answer->code == 404) {
         log_info("Agent %s is already absent from the CV", tenant->agent_id);
         return true;

@@ -180,6 +180,24 @@ def test_update_in_two_steps_wants_its_policies_first(scene, option, path):
         ("PATCH", f"/v3.0/agents/{AGENT}"), ("GET", path)]
 
 
+@pytest.mark.parametrize("tries", [0, 1, 9])
+def test_deletion_that_takes_its_time(scene, tries):
+    """tenant-and-management-api 2.9: after 202 the verifier is asked until the agent is gone, max_retries times."""
+    left = [tries]
+
+    def look(request):
+        left[0] -= 1
+        return envelope(404 if left[0] < 0 else 200, {"ip": None})
+
+    scene.verifier.replace.update({"DELETE": envelope(202, text="Accepted"), "GET": look})
+    done = scene.tenant("-c", "delete", "-nvc")
+    assert done.returncode == (1 if tries > 1 else 0), done.stdout
+    if tries > 1:
+        assert f"still has agent {AGENT} after 1 tries" in errors(done)[0]
+    else:
+        assert f"CV completed deletion of agent {AGENT}" in done.stdout
+
+
 # --- what it sends ---------------------------------------------------------------------------------
 
 # Of tenant-and-management-api 2.10; a verifier of upstream's answers 400 where one of these is missing.
