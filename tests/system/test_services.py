@@ -217,6 +217,29 @@ def test_no_call_outside_the_filter_is_made(machine):
     machine.run("systemctl", "daemon-reload")
 
 
+def test_database_by_peer(machine):
+    """PostgreSQL knows the verifier's user by its socket, in spite of the user namespace."""
+    if not shutil.which("pg_ctlcluster"):
+        pytest.skip("PostgreSQL is not installed")
+    snippet = "/etc/keylime/verifier.conf.d/500-database.conf"
+    machine.shell("""
+        install -d -o postgres -g postgres /run/postgresql
+        version=$(ls /usr/lib/postgresql | tail -n 1)
+        pg_createcluster "$version" peer --start
+        su postgres -c 'createuser --cluster "$0/peer" keylime' "$version"
+        su postgres -c 'createdb --cluster "$0/peer" -O keylime keylime' "$version"
+        """, timeout=120)
+    port = machine.shell("pg_lsclusters -h | awk '$2 == \"peer\" { print $3 }'").stdout.strip()
+    machine.write(snippet, f"[verifier]\ndatabase_url = postgresql:///keylime?host=/run/postgresql&port={port}\n")
+    try:
+        machine.run("systemctl", "restart", "keylime_verifier")
+        assert "Database: PostgreSQL" in machine.journal("keylime_verifier")
+    finally:
+        machine.run("rm", snippet)
+        machine.shell("pg_ctlcluster $(ls /usr/lib/postgresql | tail -n 1) peer stop -m immediate", check=None)
+    machine.run("systemctl", "restart", "keylime_verifier")
+
+
 # --- conflicts -----------------------------------------------------------------------------------------
 
 

@@ -120,7 +120,7 @@ class Machine:
         return state in ("running", "degraded")
 
     def command(self, *arguments):
-        return ["nsenter", f"--target={self.pid}", "--all", "--root", "--wd=/", "env", "-i",
+        return ["nsenter", f"--target={self.pid}", "--all", "--root", "--wdns=/", "env", "-i",
                 "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *map(str, arguments)]
 
     def run(self, *arguments, check=0, timeout=60):
