@@ -3,7 +3,9 @@
 user and directories (contract C7, C66, C67, C69, C72, C73, U9, U11, U18; configuration-and-operations
 12.1; push-agent 15)."""
 import configparser
+import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 
 from lib.program import BINARIES, BUILD
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPONENTS = ("verifier", "registrar", "agent", "tenant")
 SERVERS = ("keylime_verifier", "keylime_registrar")
 UNITS = SERVERS + ("keylime_push_model_agent",)
@@ -79,6 +82,25 @@ def test_nothing_of_the_pull_agent(installed):
     assert files
     foreign = [path for path in files if path.name.removesuffix(".service") == "keylime_agent"]
     assert foreign == []
+
+
+def test_another_prefix(tmp_path):
+    """Every file follows it, but for the configuration; the units start the programs where they are."""
+    meson = "/usr/bin/meson" if os.path.exists("/usr/bin/meson") else shutil.which("meson")
+    if not meson:
+        pytest.skip("meson is not installed")
+    build = tmp_path / "build"
+    done = subprocess.run([meson, "setup", "--prefix=/usr/local", "--sysconfdir=/etc", "-Dtests=false", build, ROOT],
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    listed = subprocess.run([meson, "introspect", "--installed", build], capture_output=True, text=True, check=True)
+    places = json.loads(listed.stdout).values()
+    assert "/usr/local/bin/keylime_verifier" in places
+    for name in UNITS:
+        assert f"/usr/local/lib/systemd/system/{name}.service" in places
+        text = (build / "packaging" / f"{name}.service").read_text()
+        assert f"\nExecStart=/usr/local/bin/{name}\n" in text
+    assert [place for place in places if not place.startswith(("/usr/local/", "/etc/keylime"))] == []
 
 
 # --- example configurations ----------------------------------------------------------------------
