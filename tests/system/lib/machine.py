@@ -121,7 +121,8 @@ class Machine:
 
     def command(self, *arguments):
         return ["nsenter", f"--target={self.pid}", "--all", "--root", "--wdns=/", "env", "-i",
-                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *map(str, arguments)]
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+                *map(str, arguments)]
 
     def run(self, *arguments, check=0, timeout=60):
         """The finished command; `check` asserts its exit status."""
