@@ -78,13 +78,15 @@ def test_links_lead_somewhere(document):
 
 
 def test_index_has_every_page():
-    """docs/README.md, and there the manual pages of section 1 and 8."""
+    """docs/README.md, and there the manual pages of programs and configuration files."""
     index = (ROOT / "docs/README.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):
         assert page.name == "README.md" or f"]({page.name})" in index, page.name
     for page in (ROOT / "docs/man").glob("*.scd"):
         name, section = page.stem.rsplit(".", 1)
         assert f"`{name}({section})`" in index, page.name
+    for name in CONFIGURATIONS.values():
+        assert f"`{name}.conf(5)`" in index, name
 
 
 # --- blocks -------------------------------------------------------------------------------------
