@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -86,7 +87,7 @@ void log_open_sinks(const LogSink *sinks, size_t count)
 void log_replace_file(size_t index, int fd)
 {
     if (index < output.count && output.sinks[index].is_file)
-        dup2(fd, output.sinks[index].fd);
+        dup3(fd, output.sinks[index].fd, O_CLOEXEC);
     close(fd);
 }
 

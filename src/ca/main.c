@@ -13,6 +13,7 @@
 #include "ca/commands.h"
 #include "ca/password.h"
 #include "config/check_config.h"
+#include "config/logging.h"
 
 #include <errno.h>
 #include <string.h>
@@ -170,6 +171,8 @@ int main(int argc, char **argv)
         puts("keylime_ca " KEYLIME_VERSION);
     else if (arguments.example_config)
         config_print_example(&authority_schema, stdout);
+    else if (!logging_start(STDERR_FILENO, true, &error))
+        return fail(arguments.json, error->message, STATUS_FAILED);
     else
         return work(&arguments);
     return 0;

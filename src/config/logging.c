@@ -219,6 +219,7 @@ bool logging_start(int usual, bool results, GError **error)
     g_autoptr(Config) first = config_load(&schema, NULL, error);
     LogSink sinks[LOG_SINKS_MAX] = {0};
     size_t count = first ? open_handlers(first, &streams, sinks, error) : 0;
+    log_set_level(LOG_LEVEL_INFO);
     if (count == 0)
         return false;
     log_open_sinks(sinks, count);

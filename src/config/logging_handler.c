@@ -48,9 +48,12 @@ static HandlerKind kind_of(const Config *config, const char *section)
 /* The elements of a Python tuple, texts without their quotes: `('/x', 'a')`, `(sys.stdout,)`. */
 static char **args_of(const Config *config, const char *section)
 {
-    g_autofree char *text = g_strdup(config_text(config, section, "args"));
-    g_strstrip(g_strdelimit(text, "()", ' '));
-    char **elements = g_strsplit(text, ",", -1);
+    g_autofree char *text = g_strstrip(g_strdup(config_text(config, section, "args")));
+    size_t length = strlen(text);
+    bool tuple = length >= 2 && text[0] == '(' && text[length - 1] == ')';
+    if (tuple)
+        text[length - 1] = '\0';
+    char **elements = g_strsplit(text + tuple, ",", -1);
     for (guint i = 0; elements[i]; i++) {
         char *element = g_strstrip(elements[i]);
         size_t size = strlen(element);

@@ -14,7 +14,7 @@ from lib.deployment import Deployment
 from lib.log_site import LogSite
 from lib.option_tables import CONFIGURATION, REFERENCE, cells_of, section_of, words_of
 from lib.private_etc import PrivateEtc
-from lib.program import BINARIES, Program, wait_until
+from lib.program import BINARIES, BUILD, Program, wait_until
 from lib.push_client import session_request
 
 SERVERS = ["verifier", "registrar"]
@@ -226,6 +226,21 @@ def test_tenants_log_follows_the_file(deployment):
     conf.write_text("[logger_keylime]\nlevel = LOUD\n")
     refused = deployment.tenant("-c", "cvlist", env=env, check=1)
     assert f"{conf}:2" in refused.stderr and "must be one of" in refused.stderr
+
+
+def test_the_authoritys_log_follows_the_file(deployment):
+    """Never on standard output, which is for results."""
+    conf = deployment.directory / "logging.conf"
+    env = {"PATH": "/usr/bin:/bin", **deployment.env, "KEYLIME_LOGGING_CONFIG": str(conf), "KEYLIME_CA_PASSWORD": "x"}
+    program = BUILD / "src/ca/keylime_ca"
+    conf.write_text("[formatter_formatter]\nformat = %(levelname)s|%(message)s\n"
+                    "[handler_consoleHandler]\nargs = (sys.stdout,)\n")
+    done = subprocess.run([program, "-c", "init"], env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and done.stdout == "" and "INFO|" in done.stderr, done.stderr
+    conf.write_text("[formatter_formatter]\nformat = %(message\n")
+    done = subprocess.run([program, "-c", "create", "-n", "a"], env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and f"{conf}:2" in done.stderr
+    assert not (deployment.keylime_dir / "ca/a-cert.crt").exists()
 
 
 # --- strangers and secrets --------------------------------------------------------------------------------

@@ -298,14 +298,14 @@ static void test_files_are_opened_anew(void **state)
 static void test_mode_w_empties_the_file_at_the_start(void **state)
 {
     static const char conf[] = "[handler_consoleHandler]\nclass = FileHandler\n"
-                               "args = ('DIR/one.log', 'w')\n";
+                               "args = ('DIR/one(1).log', 'w')\n";
     assert_null(start_with(*state, conf));
     log_write("keylime.test", LOG_LEVEL_ERROR, "first");
     assert_true(logging_reload(NULL));
-    g_autofree char *kept = content_of(*state, "one.log");
+    g_autofree char *kept = content_of(*state, "one(1).log");
     assert_non_null(strstr(kept, "first"));
     assert_null(start_with(*state, conf));
-    g_autofree char *emptied = content_of(*state, "one.log");
+    g_autofree char *emptied = content_of(*state, "one(1).log");
     assert_null(strstr(emptied, "first"));
 }
 
