@@ -142,6 +142,13 @@ void json_add_text(Json *object, const char *name, const char *text)
     json_add(object, name, json_new_text(text));
 }
 
+void json_add_sentence(Json *object, const char *name, const char *text)
+{
+    g_autofree char *shown =
+        g_utf8_validate(text, -1, NULL) ? NULL : utf8_escape(bytes_of_text(text));
+    json_add_text(object, name, shown ? shown : text);
+}
+
 void json_add_utf8(Json *object, const char *name, Bytes text)
 {
     g_assert(text.size <= G_MAXINT);

@@ -68,6 +68,9 @@ const char **json_member_texts(Json *object, const char *name);
 
 void json_add(Json *object, const char *name, Json *value);
 void json_add_text(Json *object, const char *name, const char *text);
+/* A sentence that may quote what somebody sent, cut within a character perhaps: bytes that are no
+ * UTF-8 are shown as \xHH. */
+void json_add_sentence(Json *object, const char *name, const char *text);
 /* Text that is no C string: UTF-8 of any length. */
 void json_add_utf8(Json *object, const char *name, Bytes text);
 void json_add_int(Json *object, const char *name, gint64 value);

@@ -78,7 +78,7 @@ void verdict_fail_message(Verdict *verdict, const char *event_id, const char *fo
     g_autofree char *message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     Json *context = json_object_new_object();
-    json_add_text(context, "message", message);
+    json_add_sentence(context, "message", message);
     verdict_fail(verdict, event_id, context);
 }
 

@@ -23,7 +23,7 @@ void envelope_v2(HttpResponse *response, unsigned code, const char *status_text,
 {
     Json *document = json_object_new_object();
     json_add_int(document, "code", code);
-    json_add_text(document, "status", status_text ? status_text : v2_status_word(code));
+    json_add_sentence(document, "status", status_text ? status_text : v2_status_word(code));
     json_add(document, "results", results ? results : json_object_new_object());
     respond(response, code, TYPE_JSON, document);
 }
@@ -48,7 +48,7 @@ void envelope_gate_error(HttpResponse *response, unsigned code, const char *deta
     Json *error = json_object_new_object();
     add_status(error, code);
     json_add_text(error, "title", http_reason(code));
-    json_add_text(error, "detail", detail);
+    json_add_sentence(error, "detail", detail);
     Json *errors = json_object_new_array();
     json_object_array_add(errors, error);
     Json *document = json_object_new_object();
@@ -116,7 +116,7 @@ static Json *api_error_to_json(const ApiError *error)
     Json *object = json_object_new_object();
     add_status(object, error->status);
     json_add_text(object, "code", error->code);
-    json_add_text(object, "detail", error->detail);
+    json_add_sentence(object, "detail", error->detail);
     if (error->pointer) {
         Json *source = json_object_new_object();
         json_add_text(source, "pointer", error->pointer);

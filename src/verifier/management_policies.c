@@ -102,9 +102,10 @@ static Json *members_in(const HttpRequest *request, HttpResponse *response,
                     words->v3_type);
         return NULL;
     }
-    *id = json_member_text(data, "id");
-    if (!*id)
-        *id = json_member_text(attributes, "name");
+    if (!reply_text_member(response, request, data, "id", "/data/id", id) ||
+        (!*id &&
+         !reply_text_member(response, request, attributes, "name", "/data/attributes/name", id)))
+        return NULL;
     return attributes;
 }
 

@@ -157,9 +157,11 @@ void agents_v3_enrol(const HttpRequest *request, HttpResponse *response, gpointe
     Json *attributes = data ? attributes_in(request, response, data) : NULL;
     if (!attributes)
         return;
-    const char *agent_id = json_member_text(data, "id");
-    if (!agent_id)
-        agent_id = json_member_text(attributes, "agent_id");
+    const char *agent_id = NULL;
+    if (!reply_text_member(response, request, data, "id", "/data/id", &agent_id) ||
+        (!agent_id && !reply_text_member(response, request, attributes, "agent_id",
+                                         "/data/attributes/agent_id", &agent_id)))
+        return;
     if (!agent_id_is_valid(agent_id)) {
         envelope_error(response, request, 400, "invalid_request",
                        "data.id must be an agent id of 1 to 80 characters out of"
@@ -197,7 +199,9 @@ void agents_v3_update(const HttpRequest *request, HttpResponse *response, gpoint
     Json *attributes = data ? attributes_in(request, response, data) : NULL;
     if (!attributes)
         return;
-    const char *id = json_member_text(data, "id");
+    const char *id;
+    if (!reply_text_member(response, request, data, "id", "/data/id", &id))
+        return;
     if (id && !g_str_equal(id, agent_id))
         envelope_error(response, request, 409, "conflict",
                        "data.id is not the agent id of the path");

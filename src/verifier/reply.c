@@ -42,6 +42,17 @@ void reply_trouble(HttpResponse *response, const HttpRequest *request, const GEr
         database_trouble_api(response, request, error);
 }
 
+bool reply_text_member(HttpResponse *response, const HttpRequest *request, Json *object,
+                       const char *name, const char *pointer, const char **out)
+{
+    Json *value = json_member(object, name);
+    *out = json_text(value);
+    if (!value || *out)
+        return true;
+    reply_error(response, request, 400, pointer, "%s must be a text", name);
+    return false;
+}
+
 void reply_deleted(HttpResponse *response)
 {
     http_response_status(response, 204);

@@ -12,5 +12,9 @@ void reply_error(HttpResponse *response, const HttpRequest *request, unsigned st
                  const char *pointer, const char *format, ...) G_GNUC_PRINTF(5, 6);
 /* A database error (verifier/database_trouble.h). */
 void reply_trouble(HttpResponse *response, const HttpRequest *request, const GError *error);
+/* The text of a member that may be absent (*out NULL); false, and the answer is given, when it is
+ * no text. `pointer` is the member's. */
+bool reply_text_member(HttpResponse *response, const HttpRequest *request, Json *object,
+                       const char *name, const char *pointer, const char **out);
 /* 204 without a body, the same in both. */
 void reply_deleted(HttpResponse *response);

@@ -131,7 +131,7 @@ static void refuse_evidence(const HttpRequest *request, HttpResponse *response, 
     }
     g_autofree char *type = g_strconcat("default.", submitted_error_event(error), NULL);
     Json *context = json_object_new_object();
-    json_add_text(context, "message", error->message);
+    json_add_sentence(context, "message", error->message);
     Json *failures = json_object_new_array();
     json_object_array_add(failures, failure_of(type, context));
     envelope_v2(response, 400, "Bad Request", outcome_of(false, NULL, failures));

@@ -123,6 +123,9 @@ def test_the_life_of_an_agent_in_version_3(site, version):
     assert changed["attributes"] == shown["attributes"] | {"meta_data": '{"rack": 7}'}
     assert site.v3(409, "PATCH", path, resource("agent", {}, "other"))["code"] == "conflict"
     assert site.v3(409, "PATCH", path, resource("agents", {}))["code"] == "conflict"
+    for method, at in (("PATCH", path), ("POST", f"{version}/agents")):
+        wrong = site.v3(400, method, at, resource("agent", {}, {"no": "text"}))
+        assert wrong["source"] == {"pointer": "/data/id"}
     assert site.v3(200, "GET", f"{path}/attestations") == []
     for which in ("latest", "0"):
         assert site.v3(404, "GET", f"{path}/attestations/{which}")["code"] == "not_found"
@@ -179,6 +182,9 @@ def test_the_life_of_a_policy_in_version_3(site, version, kind):
     replaced = site.v3(200, "PATCH", path, second)
     assert replaced["attributes"][kind["member"]] == kind["shown"][1]
     assert site.v3(409, "PATCH", path, resource(kind["type"], {}, "other"))["code"] == "conflict"
+    for method, at in (("PATCH", path), ("POST", all_of_them)):
+        wrong = site.v3(400, method, at, resource(kind["type"], {}, 5))
+        assert wrong["source"] == {"pointer": "/data/id"}
     assert site.v2(200, "GET", f"/v2.6/{kind['v2']}/{name}") == replaced["attributes"]
     site.v3(204, "DELETE", path)
     site.v3(404, "GET", path)

@@ -511,3 +511,11 @@ def test_what_was_answered_is_there_after_a_crash(deployment):
     deployment.start_verifier()
     client = PushClient(deployment.anonymous(), deployment.verifier_url, AGENT, ak)
     assert client.read_self(token).status_code == 200
+
+
+def test_a_refusal_that_cuts_what_it_quotes_is_still_a_text(admin):
+    """40 bytes of a word are shown, here up to the middle of a character."""
+    answer = admin.enrol(SoftwareAk("ecdsa"), accept_tpm_signing_algs=["x" * 39 + "\u00e9"])
+    assert answer.status_code == 400
+    assert json.loads(answer.content.decode())["status"] == (
+        "accept_tpm_signing_algs: '" + "x" * 39 + "\\xc3' is no known algorithm")

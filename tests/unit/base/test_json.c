@@ -287,9 +287,19 @@ static void test_large_string_is_wiped(void **state)
     assert_true(bytes_are_zero(bytes_of(text, strlen("a long secret"))));
 }
 
+static void a_sentence_is_text_whatever_it_quotes(void **state)
+{
+    g_autoptr(Json) object = json_object_new_object();
+    json_add_sentence(object, "good", "caf\xc3\xa9\n");
+    json_add_sentence(object, "cut", "caf\xc3");
+    assert_string_equal(json_member_text(object, "good"), "caf\xc3\xa9\n");
+    assert_string_equal(json_member_text(object, "cut"), "caf\\xc3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sentence_is_text_whatever_it_quotes),
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_depth),
