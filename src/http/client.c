@@ -25,6 +25,7 @@ struct HttpClient {
     bool verify_peer, verify_host;
     unsigned timeout_ms, total_timeout_ms;
     size_t max_answer, max_values;
+    bool cut_answer;
     int wake_fd;
     void (*turned)(gpointer context);
     gpointer turned_context;
@@ -65,6 +66,7 @@ HttpClient *http_client_new(const HttpClientSettings *settings, GError **error)
     client->timeout_ms = settings->timeout_ms;
     client->total_timeout_ms = settings->total_timeout_ms;
     client->max_answer = settings->max_answer ? settings->max_answer : MAX_ANSWER_DEFAULT;
+    client->cut_answer = settings->cut_answer;
     client->max_values = settings->max_values ? settings->max_values : G_MAXSIZE;
     client->wake_fd = settings->wake_fd;
     client->turned = settings->turned;
@@ -409,13 +411,14 @@ HttpAnswer *http_client_send(HttpClient *client, const char *method, const char 
     CURLcode code = CURLE_OK;
     curl_multi_add_handle(client->multi, client->easy);
     TransferEnd end = transfer_without_sigpipe(client, &code);
+    bool too_large = answer_reader_too_large(reader);
     HttpAnswer *answer = NULL;
     if (end == TRANSFER_CANCELLED)
         g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_CANCELLED, "%s: cancelled", host);
-    else if (answer_reader_too_large(reader))
+    else if (too_large && !client->cut_answer)
         g_set_error(error, HTTP_CLIENT_ERROR, HTTP_CLIENT_ERROR_TOO_LARGE,
                     "%s: the answer is larger than %zu bytes", host, limit);
-    else if (code != CURLE_OK)
+    else if (code != CURLE_OK && !too_large)
         g_propagate_error(error, failure_of(client, code, host, name));
     else
         answer = answer_reader_finish(reader, client->easy);

@@ -18,6 +18,7 @@ typedef struct {
     unsigned total_timeout_ms; /* the whole request; 0 = as long as there is no silence */
     size_t max_answer; /* bytes of an answer's body, and twice what was sent: it may be repeated,
                           as upstream's verifier repeats evidence; 0 = 16 MiB */
+    bool cut_answer;   /* what is beyond is not read, instead of TOO_LARGE */
     size_t max_values; /* of an answer's JSON, which takes far more memory than its text; 0 = any */
     int wake_fd;       /* readable = give up at once with CANCELLED; -1 = none */
     /* Called at least once a second while a request is under way; NULL = nobody wants to know. */

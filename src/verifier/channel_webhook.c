@@ -88,6 +88,7 @@ static HttpClient *client_new(const Config *config, const NotificationSettings *
         .timeout_ms = (unsigned)(settings->request_timeout / 1000),
         .total_timeout_ms = (unsigned)(settings->request_timeout / 1000),
         .max_answer = MAX_ANSWER,
+        .cut_answer = true,
         .wake_fd = wake,
     };
     return http_client_new(&http, error);

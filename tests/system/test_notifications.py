@@ -203,6 +203,18 @@ def test_U22_receiver_that_answers_with_errors(sites, receivers):
     assert re.search("answered 500; failed try 1", site.log())
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_long_answer_counts_by_its_status(sites, receivers, status):
+    """What it says is not read to the end."""
+    receiver = receivers()
+    receiver.answer = lambda request: (status, {}, {"text": "x" * 1000000})
+    site = sites(receiver.hook)
+    agent = site.agent()
+    site.fail(agent)
+    site.verifier.wait_for_line(r"\) delivered to webhook" if status == 200 else "answered 500; failed try 2", 30)
+    assert status != 200 or len(receiver.messages(agent.id, "revocation")) == 1
+
+
 def test_a_refused_one_lets_others_pass_and_is_given_up(sites, receivers):
     """The receiver cannot take the first one, whatever is tried."""
     receiver = receivers()
@@ -458,6 +470,22 @@ def test_U22_zeromq_subscribers_receive(sites, subscribers):
         message = json.loads(body["msg"])
         assert (message["type"], message["agent_id"]) == ("revocation", agent.id)
     site.verifier.wait_for_line(rf"\(revocation, agent '{agent.id}'\) delivered to ZeroMQ tcp://127.0.0.1:{port}")
+
+
+def test_zeromq_peer_that_sends_does_not_silence_others(sites, subscribers):
+    """What a peer sends that is no subscription says nothing about who subscribes."""
+    zmq = pytest.importorskip("zmq")
+    port = free_port()
+    site = sites(enabled_revocation_notifications="['zeromq']", zmq_port=port, notification_events=ALL_EVENTS)
+    subscriber = subscribers(port)
+    agent = site.agent()
+    assert json.loads(subscriber.receive()["msg"])["type"] == "enrolled"
+    with zmq.Context() as context, context.socket(zmq.XSUB) as peer:
+        peer.connect(f"tcp://127.0.0.1:{port}")
+        peer.send(b"\x02")
+        time.sleep(1)
+        site.fail(agent)
+        assert json.loads(subscriber.receive()["msg"])["type"] == "revocation"
 
 
 def test_zeromq_waits_for_a_subscriber(sites, subscribers):
