@@ -25,10 +25,11 @@ typedef struct {
     bool subscribed[PREFIXES]; /* somebody asked for what begins with so many of these bytes */
 } Publisher;
 
-/* An XPUB tells of the first subscriber of a prefix and of the end of the last one. */
+/* An XPUB tells of the first subscriber of a prefix (1) and of the end of the last one (0). With
+ * any other first byte it is what somebody sent, who counts for nothing. */
 static void note_subscription(Publisher *publisher, Bytes told)
 {
-    if (told.size == 0 || told.size > PREFIXES ||
+    if (told.size == 0 || told.size > PREFIXES || told.data[0] > 1 ||
         memcmp(told.data + 1, beginning, told.size - 1) != 0)
         return;
     publisher->subscribed[told.size - 1] = told.data[0] == 1;
