@@ -200,17 +200,23 @@ bool tenant_add(Tenant *tenant, GError **error)
 /* --- update --------------------------------------------------------------------------------------
  */
 
-/* `name` NULL, or with `given` content: there is nothing to look for. */
+/* A name alone must be one of a stored policy. With `given` content it must be none: an enrolment
+ * stores a policy, and replaces none. `name` NULL: there is nothing to look for. */
 static bool check_stored(Tenant *tenant, const char *path, const char *name, bool given,
                          GError **error)
 {
-    if (!name || given)
+    if (!name)
         return true;
     g_autofree char *full_path = g_strconcat(path, name, NULL);
     g_autoptr(ServerAnswer) answer =
         server_send(tenant->verifier, "GET", NULL, full_path, NULL, error);
-    if (!answer || answer->status == 200)
+    if (!answer || answer->status == (given ? 404 : 200))
         return answer != NULL;
+    if (answer->status == 200)
+        return tenant_refused(tenant, tenant->verifier, answer, error,
+                              "%s has a policy %s already; give another name, or the name without "
+                              "the file; nothing was changed",
+                              server_words(tenant->verifier), name);
     advise_lists(tenant);
     return tenant_refused(tenant, tenant->verifier, answer, error,
                           "policy %s: %s answered %u %s; nothing was changed", name,
@@ -220,7 +226,8 @@ static bool check_stored(Tenant *tenant, const char *path, const char *name, boo
 static bool check_named_policies(Tenant *tenant, GError **error)
 {
     const Arguments *arguments = tenant->arguments;
-    bool given = arguments->runtime_policy || arguments->runtime_policy_url || arguments->allowlist;
+    bool given = arguments->runtime_policy || arguments->runtime_policy_url ||
+                 arguments->allowlist || arguments->allowlist_url;
     const char *runtime =
         arguments->runtime_policy_name ? arguments->runtime_policy_name : arguments->allowlist_name;
     return check_stored(tenant, "/allowlists/", runtime, given, error) &&

@@ -180,6 +180,32 @@ def test_update_in_two_steps_wants_its_policies_first(scene, option, path):
         ("PATCH", f"/v3.0/agents/{AGENT}"), ("GET", path)]
 
 
+@pytest.mark.parametrize("kind,path", [
+    ("runtime-policy", "/v2.6/allowlists/fleet"), ("mb-policy", "/v2.6/mbpolicies/fleet")])
+@pytest.mark.parametrize("stored", [True, False])
+def test_update_in_two_steps_stores_no_policy_twice(scene, tmp_path, kind, path, stored):
+    """Decision D101: an upstream verifier takes no new policy under a name that it has; asked before the deletion."""
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({
+        "meta": {"version": 1, "generator": 0, "timestamp": "now"}, "release": 0, "digests": {}, "excludes": [],
+        "keyrings": {}, "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None}, "ima-buf": {},
+        "verification-keys": ""}))
+    scene.registrar.replace["GET"] = envelope(200, registered_record())
+    scene.verifier.replace.update({
+        "PATCH": (405, {}, b""), "DELETE": envelope(200),
+        "GET": lambda request: envelope(404 if request.path == path and not stored else 200, {"ip": None}),
+        "POST": envelope(409 if stored else 200, text="policy with name fleet already exists")})
+    done = scene.tenant("-c", "update", "--push-model", "-nvc", f"--{kind}", policy, f"--{kind}-name", "fleet")
+    methods = [each.method for each in scene.verifier.requests if each.path != "/version"]
+    if stored:
+        assert done.returncode == 1
+        assert "has a policy fleet already" in errors(done)[-1] and "nothing was changed" in errors(done)[-1]
+        assert methods == ["PATCH", "GET"]
+    else:
+        assert done.returncode == 0, done.stdout
+        assert methods == ["PATCH", "GET", "DELETE", "POST", "GET"]
+
+
 @pytest.mark.parametrize("tries", [0, 1, 9])
 def test_deletion_that_takes_its_time(scene, tries):
     """tenant-and-management-api 2.9: after 202 the verifier is asked until the agent is gone, max_retries times."""
