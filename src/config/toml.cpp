@@ -99,8 +99,8 @@ void read_array(const toml::array &array, TomlEntry *entry)
     entry->list = reinterpret_cast<char **>(g_ptr_array_free(elements, FALSE));
 }
 
-void read_value(const std::string &table, const std::string &name, const toml::node &node,
-                GPtrArray *out)
+TomlEntry *add_entry(const std::string &table, const std::string &name, const toml::node &node,
+                     GPtrArray *out)
 {
     auto *entry = g_new0(TomlEntry, 1);
     g_ptr_array_add(out, entry);
@@ -108,6 +108,13 @@ void read_value(const std::string &table, const std::string &name, const toml::n
     entry->name = g_strdup(name.c_str());
     entry->line = static_cast<unsigned>(node.source().begin.line);
     entry->column = static_cast<unsigned>(node.source().begin.column);
+    return entry;
+}
+
+void read_value(const std::string &table, const std::string &name, const toml::node &node,
+                GPtrArray *out)
+{
+    TomlEntry *entry = add_entry(table, name, node, out);
     std::string text;
     if (const auto *array = node.as_array()) {
         read_array(*array, entry);
@@ -119,12 +126,24 @@ void read_value(const std::string &table, const std::string &name, const toml::n
     entry->text = g_strdup(text.c_str());
 }
 
+/* A table in a table: who looks for a value of this name finds that it is none. */
+void note_table(const std::string &table, const std::string &name, const toml::node &node,
+                GPtrArray *out)
+{
+    TomlEntry *entry = add_entry(table, name, node, out);
+    entry->type = TOML_OTHER;
+    entry->text = g_strdup("{...}");
+}
+
 /* toml++ bounds the depth of its input (TOML_MAX_NESTED_VALUES), and so of this recursion. */
 void read_table(const std::string &path, const toml::table &table, GPtrArray *out)
 {
     for (const auto &[key, node] : table) {
         const std::string name(key.str());
-        if (const auto *child = node.as_table())
+        const auto *child = node.as_table();
+        if (child && !path.empty())
+            note_table(path, name, node, out);
+        if (child)
             read_table(path.empty() ? name : path + "." + name, *child, out);
         else
             read_value(path, name, node, out);

@@ -13,7 +13,7 @@ typedef enum {
     TOML_REAL,
     TOML_BOOL,
     TOML_LIST,  /* of texts, numbers or booleans */
-    TOML_OTHER, /* date, time, or a list with lists or tables in it */
+    TOML_OTHER, /* date, time, a table in a table, or a list with lists or tables in it */
 } TomlType;
 
 typedef struct {

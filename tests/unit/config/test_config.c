@@ -413,6 +413,10 @@ static void test_agent_options_outside_their_table(void **state)
     assert_refused(place, &agent,
                    "agent.conf:4:8: option 'uuid' stands in [other]: it must be in "
                    "[agent]");
+    PUT(place, "etc/keylime/agent.conf", "[agent]\n[agent.uuid]\nfoo = 1\n");
+    assert_refused(place, &agent, "agent.conf:2:1: [agent] uuid = '{...}'");
+    PUT(place, "etc/keylime/agent.conf", "[agent.uuid]\n");
+    assert_refused(place, &agent, "agent.conf:1:1: [agent] uuid = '{...}'");
     PUT(place, "etc/keylime/agent.conf", "[other]\nfoo = 1\n[agent]\nserver_key = 5\n");
     g_autoptr(Config) config = load_good(place, &agent);
     assert_int_equal(logged(place, "WARNING"), 0);

@@ -45,7 +45,7 @@ static void test_values(void **state)
     g_autoptr(GPtrArray) entries = toml_read(text, strlen(text), &problem);
     assert_non_null(entries);
     assert_null(problem);
-    assert_int_equal(entries->len, 9);
+    assert_int_equal(entries->len, 10);
 
     const TomlEntry *uuid = find(entries, "agent", "uuid");
     assert_int_equal(uuid->type, TOML_TEXT);
@@ -69,6 +69,7 @@ static void test_values(void **state)
     assert_int_equal(find(entries, "agent", "nested")->type, TOML_OTHER);
     assert_int_equal(find(entries, "", "top")->line, 1);
     assert_string_equal(find(entries, "agent.sub", "x")->text, "y");
+    assert_int_equal(find(entries, "agent", "sub")->type, TOML_OTHER);
 }
 
 /* A text that C would cut short at the NUL is no usable value. */
