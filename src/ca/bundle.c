@@ -38,12 +38,6 @@ static const BundleKind *kind_of(const char *target)
     return NULL;
 }
 
-static bool refuse(GError **error, const char *text)
-{
-    g_set_error_literal(error, CA_ERROR, CA_ERROR_REFUSED, text);
-    return false;
-}
-
 static bool make_folder(const char *path, GError **error)
 {
     if (g_file_test(path, G_FILE_TEST_EXISTS)) {
@@ -131,24 +125,28 @@ static void remove_folder(const char *path)
     remove(path);
 }
 
-static const char *problem_of(const CaRequest *request, const BundleKind *kind)
+const char *ca_bundle_problem(const CaArguments *arguments)
 {
+    const BundleKind *kind = kind_of(arguments->target);
     if (!kind)
         return "bundle needs --for registrar, verifier, tenant or agent";
-    if (!request->output)
+    if (!arguments->output)
         return "bundle needs --output, the folder to make";
-    if (kind->pair && !request->name)
+    if (kind->pair && !arguments->name)
         return "this bundle needs --name: the machine's host name, or the person's name for a "
                "tenant";
     return NULL;
 }
 
+/* A folder without a pair needs no signature. */
+bool ca_bundle_asks_password(const CaArguments *arguments)
+{
+    return kind_of(arguments->target)->pair != NULL;
+}
+
 bool ca_bundle(const CaRequest *request, GError **error)
 {
     const BundleKind *kind = kind_of(request->target);
-    const char *problem = problem_of(request, kind);
-    if (problem)
-        return refuse(error, problem);
     if (!make_folder(request->output, error))
         return false;
     bool made = (!kind->pair ||

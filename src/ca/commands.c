@@ -47,16 +47,29 @@ static bool revoke_certificate(const CaRequest *request, GError **error)
     return true;
 }
 
+static const char *import_problem(const CaArguments *arguments)
+{
+    return arguments->serial_text
+               ? NULL
+               : "import-priv needs --serial, the last serial number that was used";
+}
+
 static bool import_private_key(const CaRequest *request, GError **error)
 {
     g_autofree char *usual = g_build_filename(request->directory, "ca-private.pem", NULL);
-    if (request->serial < 0) {
-        g_set_error_literal(error, CA_ERROR, CA_ERROR_REFUSED,
-                            "import-priv needs --serial, the last serial number that was used");
-        return false;
-    }
     return authority_import_key(request->directory, request->settings,
                                 request->file ? request->file : usual, request->serial, error);
+}
+
+/* Whoever signs opens the key store. */
+static bool always(const CaArguments *arguments)
+{
+    return true;
+}
+
+static bool package_asks_password(const CaArguments *arguments)
+{
+    return arguments->insecure;
 }
 
 /* clang-format off */
@@ -69,19 +82,19 @@ static const CaCommand commands[] = {
       .details = "Makes cacert.crt, ca-public.pem, private.yml (its key under the password), cacrl.der and cacrl.pem. A"
                  " directory that has a CA is left alone.",
       .json = JSON_FILES, .examples = "keylime_ca init -d /var/lib/keylime/ca"},
-     .needs_password = true, .run = make_authority,
+     .asks_password = always, .run = make_authority,
      .makes = "cacert.crt ca-public.pem private.yml cacrl.der cacrl.pem"},
     {{"import-priv", AUTHORITY, "make the key store of a CA from its private key",
       .details = "For a CA that was made elsewhere: cacert.crt is in the directory, and the unencrypted key of it.",
       .json = JSON_FILES, .examples = "keylime_ca import-priv -d /root/ca -f ca.key -s 17"},
-     .needs_password = true, .run = import_private_key, .makes = "private.yml"},
+     .problem = import_problem, .asks_password = always, .run = import_private_key, .makes = "private.yml"},
     {{"create", CERTIFICATES, "make a key and its certificate",
       .details = "Makes NAME-private.pem, NAME-cert.crt and NAME-public.pem. Who holds the key of a client can administer"
                  " the servers that trust the CA. An earlier pair of that name is kept as *.old.",
       .json = JSON_FILES,
       .examples = "keylime_ca create -d /var/lib/keylime/cv_ca -n alice\n"
                   "keylime_ca create -d /var/lib/keylime/cv_ca -n registrar --role server --dns registrar.example.com"},
-     .needs_name = true, .needs_password = true, .run = create_certificate,
+     .needs_name = true, .asks_password = always, .run = create_certificate,
      .makes = "NAME-private.pem NAME-cert.crt NAME-public.pem"},
     {{"bundle", CERTIFICATES, "make a folder for another machine",
       .details = "The files that a registrar, verifier, tenant or agent looks for, and a README with the commands to type"
@@ -91,16 +104,16 @@ static const CaCommand commands[] = {
                   "    --dns registrar.example.com -o registrar-files\n"
                   "keylime_ca bundle -d /var/lib/keylime/cv_ca --for tenant -n alice -o alice-files\n"
                   "keylime_ca bundle -d /var/lib/keylime/cv_ca --for agent -o agent-files"},
-     .needs_password = true, .run = ca_bundle},
+     .problem = ca_bundle_problem, .asks_password = ca_bundle_asks_password, .run = ca_bundle},
     {{"pkg", CERTIFICATES, "put a pair and the CA's certificate into one archive",
       .details = "Makes NAME-pkg.zip with the pair, cacert.crt and the revocation lists.",
       .json = JSON_FILES, .examples = "keylime_ca pkg -d /var/lib/keylime/cv_ca -n alice"},
-     .needs_name = true, .run = ca_package, .makes = "NAME-pkg.zip"},
+     .needs_name = true, .asks_password = package_asks_password, .run = ca_package, .makes = "NAME-pkg.zip"},
     {{"revoke", CERTIFICATES, "take a certificate back",
       .details = "Servers refuse it from their next reload (SIGHUP) on, where cacrl.pem lies beside their copy of"
                  " cacert.crt.",
       .json = JSON_FILES, .examples = "keylime_ca revoke -d /var/lib/keylime/cv_ca -n alice"},
-     .needs_name = true, .needs_password = true, .run = revoke_certificate, .makes = "cacrl.der cacrl.pem"},
+     .needs_name = true, .asks_password = always, .run = revoke_certificate, .makes = "cacrl.der cacrl.pem"},
 };
 /* clang-format on */
 
@@ -135,5 +148,5 @@ const Tool ca_tool = {
         "KEYLIME_CA_<OPTION>. The password of the key store is its option password; where that is "
         "empty or \"default\", it is asked for.\n"
         "Exit status: 0 done, 1 failed, 2 wrong command line; 255 no or an unknown value of -c, a "
-        "missing or bad name, a work directory that cannot be used.",
+        "missing option or bad name, a work directory that cannot be used.",
 };

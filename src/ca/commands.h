@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "config/tool.h"
+#include "ca/arguments.h"
 #include "pki/authority.h"
 
 #define CA_ERROR (ca_error_quark())
@@ -27,7 +27,9 @@ typedef struct {
 
 typedef struct {
     ToolCommand tool;
-    bool needs_name, needs_password;
+    bool needs_name;
+    const char *(*problem)(const CaArguments *arguments); /* of its other options; NULL = none */
+    bool (*asks_password)(const CaArguments *arguments);  /* of the key store; NULL = never */
     const char *makes; /* files in the directory, with blanks between, NAME for the name */
     bool (*run)(const CaRequest *request, GError **error);
 } CaCommand;
@@ -40,3 +42,5 @@ const CaCommand *ca_find_command(const char *name);
 bool ca_package(const CaRequest *request, GError **error);
 /* A folder to copy to another machine. ca/bundle.c */
 bool ca_bundle(const CaRequest *request, GError **error);
+const char *ca_bundle_problem(const CaArguments *arguments);
+bool ca_bundle_asks_password(const CaArguments *arguments);

@@ -2,7 +2,7 @@
 /*
  * keylime_ca: the certificates of a Keylime installation (tenant-and-management-api §10).
  * Exit status: 0; 1 = the command failed; 2 = wrong command line; 255 = upstream's, for a missing
- * or unknown command, a missing name, and a work directory that cannot be used.
+ * or unknown command, a missing option, and a work directory that cannot be used.
  */
 #define LOG_NAME "keylime.ca-util"
 
@@ -43,7 +43,7 @@ static const char *problem_of(const CaArguments *arguments, const CaCommand *com
         return "this command needs a name: -n NAME";
     if (arguments->name && !name_is_good(arguments->name))
         return "--name must be 1 to 64 of the characters A-Z a-z 0-9 . _ - and begin with no dot";
-    return NULL;
+    return command->problem ? command->problem(arguments) : NULL;
 }
 
 /* The directory, made where it lies in the work directory. NULL: it cannot be used. */
@@ -84,7 +84,7 @@ static bool run(const CaArguments *arguments, const CaCommand *command, const ch
         .target = arguments->target,
         .output = arguments->output,
     };
-    bool asks = command->needs_password || arguments->insecure;
+    bool asks = command->asks_password && command->asks_password(arguments);
     char *password = NULL;
     bool good = settings && (!asks || password_for_keystore(settings->password, &password, error));
     if (password)

@@ -136,7 +136,7 @@ def test_import_private_key(authority):
     subprocess.run(["openssl", "req", "-x509", "-key", place / "ca-private.pem", "-subj", "/CN=other",
                     "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-days", "30",
                     "-out", place / "cacert.crt"], check=True, capture_output=True)
-    said = authority.run("-c", "import-priv", "-d", place, check=1)
+    said = authority.run("-c", "import-priv", "-d", place, check=255)
     assert "--serial" in said and not (place / "private.yml").exists()
     authority.run("-c", "import-priv", "-d", place, "-s", "7")
     authority.run("-c", "create", "-d", place, "-n", "carol")
@@ -203,8 +203,22 @@ def test_bundles(authority):
     assert "is there already" in again
     for arguments, said in (((), "--for"), (("--for", "agent"), "--output"),
                             (("--for", "tenant", "-o", f"{folder}-x"), "--name")):
-        assert said in authority.run("-c", "bundle", *arguments, check=1)
+        assert said in authority.run("-c", "bundle", *arguments, check=255)
     assert not (authority.directory / "for-x").exists()
+
+
+def test_password_is_asked_where_it_is_needed(authority):
+    """For what signs, and never before the command line is known to be whole."""
+    authority.env["KEYLIME_CA_PASSWORD"] = ""
+    prompt = "enter the password"
+    assert prompt in authority.run("init", answer="secret\n")
+    assert prompt not in authority.run("bundle", "--for", "agent", "-o", authority.directory / "agent")
+    assert prompt in authority.run("bundle", "--for", "tenant", "-n", "alice", "-o", authority.directory / "alice",
+                                   answer="secret\n")
+    assert prompt not in authority.run("pkg", "-n", "alice")
+    assert prompt in authority.run("pkg", "-n", "alice", "--insecure", answer="secret\n")
+    for incomplete in (["bundle"], ["bundle", "--for", "tenant", "-o", "x"], ["import-priv"], ["create"]):
+        assert prompt not in authority.run(*incomplete, check=255)
 
 
 def test_revoked_administrator_is_refused(deployment):

@@ -338,7 +338,7 @@ def test_json_of_every_ca_command(tmp_path):
 
 @pytest.mark.parametrize("arguments,status,words", [
     (["create", "-n", "x"], 1, "cacert.crt"), (["pkg", "-n", "x"], 1, "x-public.pem"),
-    (["revoke", "-n", "x"], 1, "cacert.crt"), (["import-priv"], 1, "--serial"), (["bundle"], 1, "--for"),
+    (["revoke", "-n", "x"], 1, "cacert.crt"), (["import-priv"], 255, "--serial"), (["bundle"], 255, "--for"),
     (["create"], 255, "needs a name"), (["-c", "listen"], 255, "no such command"), ([], 255, "a command is required")])
 def test_json_of_failures_of_the_ca(tmp_path, arguments, status, words):
     env = {"KEYLIME_DIR": str(tmp_path), "KEYLIME_CA_CONFIG": str(empty(tmp_path)), "KEYLIME_CA_PASSWORD": "secret"}
