@@ -2,6 +2,7 @@
 #define LOG_NAME "keylime.ca-util"
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "ca/commands.h"
 #include "pki/pem_file.h"
 
@@ -59,8 +60,11 @@ static bool copy(const CaRequest *request, const char *from, const char *to, int
     g_autofree char *target = g_build_filename(request->output, "cv_ca", to, NULL);
     g_autofree char *text = NULL;
     gsize size = 0;
-    return g_file_get_contents(source, &text, &size, error) &&
-           pem_file_write(target, text, size, mode, error);
+    bool copied = g_file_get_contents(source, &text, &size, error) &&
+                  pem_file_write(target, text, size, mode, error);
+    if (text)
+        secret_wipe(text, size); /* it may be a key */
+    return copied;
 }
 
 /* The pair lies in the CA's directory under the machine's name, and in the folder under the name
@@ -97,12 +101,16 @@ static bool write_advice(const CaRequest *request, const BundleKind *kind, GErro
     return pem_file_write(path, text, strlen(text), PEM_MODE_PUBLIC, error);
 }
 
+/* The pair comes last: what cannot be copied must not cost a certificate. */
 static bool fill(const CaRequest *request, const BundleKind *kind, GError **error)
 {
-    return (!kind->pair || copy_pair(request, kind, error)) &&
-           copy(request, "cacert.crt", "cacert.crt", PEM_MODE_PUBLIC, error) &&
+    return copy(request, "cacert.crt", "cacert.crt", PEM_MODE_PUBLIC, error) &&
            (!kind->lists || copy(request, "cacrl.pem", "cacrl.pem", PEM_MODE_PUBLIC, error)) &&
-           write_advice(request, kind, error);
+           write_advice(request, kind, error) &&
+           (!kind->pair ||
+            (authority_create_certificate(request->directory, request->settings, request->name,
+                                          kind->role, request->dns, request->ip, error) &&
+             copy_pair(request, kind, error)));
 }
 
 /* All that fill() may have written: the folder was not there before. */
@@ -149,11 +157,7 @@ bool ca_bundle(const CaRequest *request, GError **error)
     const BundleKind *kind = kind_of(request->target);
     if (!make_folder(request->output, error))
         return false;
-    bool made = (!kind->pair ||
-                 authority_create_certificate(request->directory, request->settings, request->name,
-                                              kind->role, request->dns, request->ip, error)) &&
-                fill(request, kind, error);
-    if (!made) {
+    if (!fill(request, kind, error)) {
         remove_folder(request->output);
         return false;
     }

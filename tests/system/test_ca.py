@@ -204,6 +204,9 @@ def test_bundles(authority):
     for arguments, said in (((), "--for"), (("--for", "agent"), "--output"),
                             (("--for", "tenant", "-o", f"{folder}-x"), "--name")):
         assert said in authority.run("-c", "bundle", *arguments, check=255)
+    (authority.place / "cacrl.pem").unlink()
+    said = authority.run("bundle", "--for", "registrar", "-n", "late", "-o", f"{folder}-x", check=1)
+    assert "cacrl.pem" in said and not list(authority.place.glob("late*"))
     assert not (authority.directory / "for-x").exists()
 
 
