@@ -239,3 +239,20 @@ def test_user_and_directories(installed):
     assert ["d", "/var/lib/keylime", "0700", "keylime", "keylime", "-"] in rows
     # C100: the guide copies the CA certificate into it.
     assert ["d", "/var/lib/keylime/cv_ca", "0700", "keylime", "keylime", "-"] in rows
+
+
+@pytest.mark.parametrize("package,own", [
+    ("verifier", ["verifier.sqlite", "verifier.sqlite-wal", "verifier.sqlite-shm", "verifier.sqlite-journal"]),
+    ("registrar", ["registrar.sqlite", "registrar.sqlite-wal", "registrar.sqlite-shm", "registrar.sqlite-journal"]),
+    ("agent", ["agent_data.json", "agent_data.json.bak", "agent_data.json.bak.1", "agent_id", "agent_id.last",
+               "boot_time", "software_tpm.json"]),
+])
+def test_purge_takes_only_what_the_program_wrote(tmp_path, package, own):
+    """U11: what the administrator put beside it, a copy of a database among it, stays."""
+    script = (ROOT / f"packaging/debian/keylime-c-{package}.postrm").read_text()
+    foreign = ["verifier.sqlite.before-upgrade", "registrar.sqlite.2026-11-29", "agent_data.json.saved"]
+    for name in own + foreign:
+        (tmp_path / name).touch()
+    for action, kept in (("remove", own + foreign), ("purge", foreign)):
+        subprocess.run(["sh", "-c", script.replace("/var/lib/keylime", str(tmp_path)), "postrm", action], check=True)
+        assert {path.name for path in tmp_path.iterdir()} == set(kept)
