@@ -151,10 +151,11 @@ EVP_PKEY *pem_private_key_from_text(const char *text, GError **error)
     return key;
 }
 
-/* A tool that root runs must not take the servers' files away from them. */
+/* A tool that root runs must not take the servers' files away from them. The directory may be the
+ * servers': a link that one of them puts in the file's place must not turn this on another file. */
 static bool keep_owner(const char *path, const struct stat *before)
 {
-    return geteuid() != 0 || chown(path, before->st_uid, before->st_gid) == 0;
+    return geteuid() != 0 || lchown(path, before->st_uid, before->st_gid) == 0;
 }
 
 bool pem_file_write_beside(const char *new_path, const char *path, const char *text, size_t size,
