@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* Of JSON: the keys that a list may bring (IMA_MAX_KEYS) with their ids, twice over. Strangers send
+ * rings, too, and each value may take 0.8 KiB. */
+#define VALUES_MAX 40000
+
 G_DEFINE_QUARK(ima - keyring - error - quark, ima_keyring_error)
 
 const ImaKeyringRules ima_keyring_rules_upstream = {0};
@@ -129,7 +133,7 @@ static bool check_object(Json *object, GError **error)
 bool ima_keyring_check_form(Bytes text, GError **error)
 {
     g_autoptr(GError) reason = NULL;
-    g_autoptr(Json) object = json_parse(text, &reason);
+    g_autoptr(Json) object = json_parse_bounded(text, VALUES_MAX, &reason);
     if (!object)
         return set_error(error, IMA_KEYRING_ERROR_INVALID, reason->message);
     return check_object(object, error);
@@ -194,15 +198,15 @@ static Json *parse_text(Bytes text, GError **error)
         set_error(error, IMA_KEYRING_ERROR_NONE, "empty");
         return NULL;
     }
-    g_autoptr(Json) document = json_parse(text, &reason);
+    g_autoptr(Json) document = json_parse_bounded(text, VALUES_MAX, &reason);
     if (!document && text.size == 4 && memcmp(text.data, "null", 4) == 0) {
         set_error(error, IMA_KEYRING_ERROR_NONE, "is null");
         return NULL;
     }
     if (document && json_object_is_type(document, json_type_string)) {
-        Json *inner = json_parse(bytes_of(json_object_get_string(document),
-                                          (size_t)json_object_get_string_len(document)),
-                                 &reason);
+        Bytes content = bytes_of(json_object_get_string(document),
+                                 (size_t)json_object_get_string_len(document));
+        Json *inner = json_parse_bounded(content, VALUES_MAX, &reason);
         json_unref(document);
         document = inner;
     }

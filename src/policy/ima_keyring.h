@@ -40,7 +40,8 @@ ImaKeyring *ima_keyring_new(void);
 void ima_keyring_free(ImaKeyring *ring);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImaKeyring, ima_keyring_free)
 
-/* `text` may itself be a JSON text that holds the JSON. Empty text: IMA_KEYRING_ERROR_NONE. */
+/* `text` may itself be a JSON text that holds the JSON; of at most 40,000 values. Empty text:
+ * IMA_KEYRING_ERROR_NONE. */
 ImaKeyring *ima_keyring_parse(Bytes text, const ImaKeyringRules *rules, GError **error);
 /*
  * Is this the directly conforming object that an upload needs (ima §7.2 step 8)? The keys

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+/* Of JSON: 24 PCRs with a thousand values each. Strangers send policies, too, and each value may
+ * take 0.8 KiB. */
+#define VALUES_MAX 25000
+
 G_DEFINE_QUARK(policy - error - quark, policy_error)
 
 struct TpmPolicy {
@@ -89,10 +93,10 @@ static bool check_mask(Json *value, GError **error)
 static Json *parse_object(const char *text, GError **error)
 {
     g_autoptr(GError) reason = NULL;
-    g_autoptr(Json) document = json_parse(bytes_of_text(text), &reason);
+    g_autoptr(Json) document = json_parse_bounded(bytes_of_text(text), VALUES_MAX, &reason);
     const char *inner = json_text(document);
     if (inner) {
-        Json *object = json_parse(bytes_of_text(inner), &reason);
+        Json *object = json_parse_bounded(bytes_of_text(inner), VALUES_MAX, &reason);
         json_unref(document);
         document = object;
     }

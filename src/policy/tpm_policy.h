@@ -15,8 +15,8 @@ typedef struct TpmPolicy TpmPolicy;
 
 /*
  * JSON object text (a text holding one is what tenants send): keys "0".."23" with a list of hex
- * texts or one text (an optional 0x is dropped, case is folded), and "mask". Error names the
- * member.
+ * texts or one text (an optional 0x is dropped, case is folded), and "mask"; at most 25,000 values.
+ * Error names the member.
  */
 TpmPolicy *tpm_policy_parse(const char *text, GError **error);
 TpmPolicy *tpm_policy_ref(const TpmPolicy *policy);

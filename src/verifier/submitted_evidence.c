@@ -14,8 +14,6 @@
 #define BOOT_VALUES_MAX 20000
 /* Bytes of a runtime policy from which the memory of its compilation is given back. */
 #define TRIM_SIZE ((size_t)1024 * 1024)
-/* Bytes of a TPM policy: 24 PCRs with hundreds of values each. */
-#define TPM_POLICY_MAX ((size_t)1024 * 1024)
 
 G_DEFINE_QUARK(submitted - error - quark, submitted_error)
 
@@ -47,8 +45,10 @@ static void wrong(MemberReader *reader, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *reason = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error(&reader->error, SUBMITTED_ERROR, SUBMITTED_ERROR_INVALID, "%s: %s", reader->member,
-                reason);
+    /* Parsers below may begin with the member's name themselves. */
+    g_autofree char *prefix = g_strconcat(reader->member, ": ", NULL);
+    g_set_error(&reader->error, SUBMITTED_ERROR, SUBMITTED_ERROR_INVALID, "%s%s",
+                g_str_has_prefix(reason, prefix) ? "" : prefix, reason);
 }
 
 /* Nothing is read after an error, so that the first one is told. */
@@ -110,9 +110,8 @@ static void read_tpm_policy(MemberReader *reader, SubmittedEvidence *out)
     if (!text)
         return;
     g_autoptr(GError) reason = NULL;
-    if (bytes_of_text(text).size > TPM_POLICY_MAX)
-        wrong(reader, "longer than %zu bytes", TPM_POLICY_MAX);
-    else if (!(out->tpm_policy = tpm_policy_parse(text, &reason)))
+    out->tpm_policy = tpm_policy_parse(text, &reason);
+    if (!out->tpm_policy)
         wrong(reader, "%s", reason->message);
 }
 

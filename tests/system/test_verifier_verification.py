@@ -325,12 +325,15 @@ def test_members_of_the_wrong_type_are_named(site, version, member):
     ("runtime_policy", "{}"), ("runtime_policy", "5"), ("mb_policy", "{"),
     ("runtime_policy", json.dumps(runtime_policy({}) | {"excludes": ["("]})),
     ("runtime_policy", "[" + "{}," * 300000 + "{}]"), ("mb_policy", "[" + "{}," * 30000 + "{}]"),
-    ("tpm_policy", '{"0": ["' + '00", "' * 300000 + '"]}'), ("mb_policy", "[" * 100)],
+    ("tpm_policy", '{"0": ["' + '00", "' * 300000 + '"]}'), ("mb_policy", "[" * 100),
+    ("tpm_policy", json.dumps("[" + "{}," * 300000 + "{}]")),
+    ("runtime_policy", json.dumps(runtime_policy({}) | {
+        "verification-keys": "[" + "{}," * 300000 + "{}]"}))],
     ids=lambda value: value[:20])
 def test_what_the_requester_wrote_must_be_right(site, version, member, value):
     data = submitted(AK, **{member: value})
     message = refused(site.evidence(data, version), version, member, "default.invalid_param")
-    assert message.startswith(f"{member}: ")
+    assert message.startswith(f"{member}: ") and message.count(f"{member}: ") == 1
 
 
 def test_the_ak_is_another_key_than_the_ek(site):

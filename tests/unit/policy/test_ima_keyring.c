@@ -123,6 +123,25 @@ static void test_unusable_keys_are_dropped(void **state)
     assert_int_equal(id, ima_key_id(key));
 }
 
+/* Before memory is taken for them, also within a text of a text. */
+static void test_too_many_values(void **state)
+{
+    g_autoptr(GString) text = g_string_new("[{}");
+    for (unsigned value = 0; value < 40000; value++)
+        g_string_append(text, ",{}");
+    g_string_append_c(text, ']');
+    g_autofree char *within = g_strdup_printf("\"%s\"", text->str);
+    const char *const texts[] = {text->str, within};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+        assert_null(ima_keyring_parse(bytes_of_text(texts[i]), &ima_keyring_rules_default, &error));
+        assert_non_null(strstr(error->message, "more values"));
+    }
+    g_autoptr(GError) error = NULL;
+    assert_false(ima_keyring_check_form(bytes_of_text(text->str), &error));
+    assert_non_null(strstr(error->message, "more values"));
+}
+
 /* Decision D55: an operator's own keys must be usable, and be what they are said to be. */
 static void test_strict_rules(void **state)
 {
@@ -183,9 +202,13 @@ static void test_learning_and_stored_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_private_keys),     cmocka_unit_test(test_no_keys),
-        cmocka_unit_test(test_keys_with_one_id), cmocka_unit_test(test_unusable_keys_are_dropped),
-        cmocka_unit_test(test_strict_rules),     cmocka_unit_test(test_learning_and_stored_form),
+        cmocka_unit_test(test_private_keys),
+        cmocka_unit_test(test_no_keys),
+        cmocka_unit_test(test_keys_with_one_id),
+        cmocka_unit_test(test_unusable_keys_are_dropped),
+        cmocka_unit_test(test_too_many_values),
+        cmocka_unit_test(test_strict_rules),
+        cmocka_unit_test(test_learning_and_stored_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,22 @@ static void test_no_object(void **state)
     assert_null(tpm_policy_parse(NULL, NULL));
 }
 
+/* Before memory is taken for them, also within a text of a text. */
+static void test_too_many_values(void **state)
+{
+    static const char *const begins[] = {"{\"15\": [", "\"["};
+    static const char *const ends[] = {"{}]}", "{}]\""};
+    for (size_t i = 0; i < G_N_ELEMENTS(begins); i++) {
+        g_autoptr(GString) text = g_string_new(begins[i]);
+        for (unsigned count = 0; count < 25000; count++)
+            g_string_append(text, "{},");
+        g_string_append(text, ends[i]);
+        g_autoptr(GError) error = NULL;
+        assert_null(tpm_policy_parse(text->str, &error));
+        assert_non_null(strstr(error->message, "more values"));
+    }
+}
+
 static void test_references(void **state)
 {
     TpmPolicy *policy = tpm_policy_parse("{\"15\": \"" SHA256_HEX "\"}", NULL);
@@ -131,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_lengths_are_kept_apart),
         cmocka_unit_test(test_refusals_name_the_member),
         cmocka_unit_test(test_no_object),
+        cmocka_unit_test(test_too_many_values),
         cmocka_unit_test(test_references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
