@@ -118,8 +118,15 @@ static void run(gpointer context)
         log_error("Cannot delete what has expired: %s", error->message);
 }
 
+Timestamp housekeeping_span(const VerifierSettings *settings)
+{
+    if (settings->stale_after == 0)
+        return settings->housekeeping_interval;
+    return MIN(settings->housekeeping_interval, stale_agents_gap(settings) / 2);
+}
+
 Ticker *housekeeping_start(Verifier *verifier, GError **error)
 {
-    return ticker_start("housekeeping", verifier->settings.housekeeping_interval, run, verifier,
+    return ticker_start("housekeeping", housekeeping_span(&verifier->settings), run, verifier,
                         error);
 }

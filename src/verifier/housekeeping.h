@@ -9,6 +9,10 @@
 
 #include "verifier/verifier.h"
 
+/* The time between two rounds: `housekeeping_interval`, or less where the time after which an agent
+ * is stale would never end with rounds so far apart. */
+Timestamp housekeeping_span(const VerifierSettings *settings);
+
 /* Starts the thread; the first round begins at once. `verifier` must outlive it. */
 Ticker *housekeeping_start(Verifier *verifier, GError **error);
 

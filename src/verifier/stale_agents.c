@@ -57,14 +57,19 @@ static bool set_beat(Connection *connection, const char *name, Timestamp at, GEr
                    "ti", name, at);
 }
 
+Timestamp stale_agents_gap(const VerifierSettings *settings)
+{
+    return MAX(settings->stale_after / 2, GAP_MIN);
+}
+
 static bool beat(Connection *connection, gpointer data, GError **error)
 {
     Round *round = data;
     Timestamp last_round = 0;
     if (!read_beats(connection, &last_round, &round->since, error))
         return false;
-    Timestamp gap = MAX(round->verifier->settings.stale_after / 2, GAP_MIN);
-    bool anew = round->now - last_round > gap || last_round - round->now > CLOCK_SET_BACK;
+    bool anew = round->now - last_round > stale_agents_gap(&round->verifier->settings) ||
+                last_round - round->now > CLOCK_SET_BACK;
     if (anew)
         round->since = round->now;
     return (!anew || set_beat(connection, "stale_since", round->now, error)) &&

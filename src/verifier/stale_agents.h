@@ -13,5 +13,8 @@
 /* Looked for at a time. */
 #define STALE_AGENTS_AT_ONCE 100
 
+/* Rounds that lie further apart start the time anew. */
+Timestamp stale_agents_gap(const VerifierSettings *settings);
+
 /* Agents of this verifier's uuid as of `now`; each is told in the log. */
 bool stale_agents_handle(Verifier *verifier, Timestamp now, GError **error);

@@ -284,6 +284,23 @@ static void short_outage_does_not_start_the_time_anew(void **state)
     assert_int_equal(machine_number(machine, "SELECT COUNT(*) FROM agents"), 1);
 }
 
+static void agents_get_stale_however_rare_rounds_are_asked_for(void **state)
+{
+    Machine *machine = *state;
+    VerifierSettings *settings = &machine->verifier.settings;
+    enrol_for_stale(machine, STALE_DELETE);
+    settings->stale_after = DAY;
+    settings->housekeeping_interval = DAY;
+    Timestamp now = NOW + 31 * DAY;
+    for (Timestamp end = now + 3 * DAY; now < end; now += housekeeping_span(settings))
+        stale_round(machine, now);
+    assert_int_equal(machine_number(machine, "SELECT COUNT(*) FROM agents"), 0);
+    settings->stale_after = 30 * DAY;
+    assert_int_equal(housekeeping_span(settings), DAY);
+    settings->stale_after = 0;
+    assert_int_equal(housekeeping_span(settings), DAY);
+}
+
 static void clock_that_was_set_back_starts_the_time_anew(void **state)
 {
     Machine *machine = *state;
@@ -322,6 +339,7 @@ int main(int argc, char **argv)
         TEST(never_is_an_option),
         TEST(outage_of_the_verifier_is_not_the_agents),
         TEST(short_outage_does_not_start_the_time_anew),
+        TEST(agents_get_stale_however_rare_rounds_are_asked_for),
         TEST(clock_that_was_set_back_starts_the_time_anew),
         TEST(many_are_handled_in_one_round),
     };
