@@ -135,6 +135,7 @@ static void append_json(GString *out, const LogRecord *record, const char *text)
     g_autoptr(Json) object = json_object_new_object();
     g_autoptr(GString) time = g_string_new(NULL);
     g_autofree char *valid = g_utf8_make_valid(record->message, -1);
+    g_autofree char *valid_text = text ? g_utf8_make_valid(text, -1) : NULL;
     log_line_append_time(record, "%Y-%m-%dT%H:%M:%S", time);
     g_string_append_c(time, '.');
     log_line_append_milliseconds(record, time);
@@ -144,8 +145,8 @@ static void append_json(GString *out, const LogRecord *record, const char *text)
     if (*record->request_id)
         json_add_text(object, "request_id", record->request_id);
     json_add_text(object, "message", valid);
-    if (text)
-        json_add_text(object, "text", text);
+    if (valid_text)
+        json_add_text(object, "text", valid_text);
     g_autofree char *serialised = json_to_text(object);
     g_string_append(out, serialised);
 }

@@ -106,14 +106,17 @@ static void test_format_word_of_the_agent(void **state)
     g_unsetenv("KEYLIME_LOGGING_FORMAT");
 }
 
-/* One written line through a pipe, in this form. */
-static char *line_of(LogFormat format, const char *message)
+/* One written line through a pipe, in this form; `text` may be NULL. */
+static char *line_with(LogFormat format, const char *message, const char *text)
 {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     log_open(ends[1], format, LOG_LEVEL_INFO);
     log_set_request_id("abc123");
-    log_write("keylime.test", LOG_LEVEL_WARNING, "%s", message);
+    if (text)
+        log_write_text("keylime.test", LOG_LEVEL_WARNING, message, text);
+    else
+        log_write("keylime.test", LOG_LEVEL_WARNING, "%s", message);
     log_set_request_id(NULL);
     log_open(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
     close(ends[1]);
@@ -121,6 +124,11 @@ static char *line_of(LogFormat format, const char *message)
     assert_true(read(ends[0], line, 1023) > 0);
     close(ends[0]);
     return line;
+}
+
+static char *line_of(LogFormat format, const char *message)
+{
+    return line_with(format, message, NULL);
 }
 
 static void test_text_lines(void **state)
@@ -150,6 +158,10 @@ static void test_json_lines(void **state)
     assert_string_equal(json_member_text(record, "logger"), "keylime.test");
     assert_string_equal(json_member_text(record, "request_id"), "abc123");
     assert_string_equal(json_member_text(record, "message"), "say \"x\"\n\xef\xbf\xbd");
+    g_autofree char *with_text = line_with(LOG_FORMAT_JSON, "heading", "\xff");
+    g_autoptr(Json) other = json_parse(bytes_of(with_text, strlen(with_text) - 1), NULL);
+    assert_non_null(other);
+    assert_string_equal(json_member_text(other, "text"), "\xef\xbf\xbd");
 }
 
 static void test_journal_is_recognised(void **state)
