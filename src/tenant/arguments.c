@@ -166,8 +166,11 @@ static bool check_runtime_policy(const Arguments *arguments, GError **error)
     static const char *const adding[] = {"addruntimepolicy", "addallowlist", NULL};
     const char *file = arguments->runtime_policy, *url = arguments->runtime_policy_url;
     const char *list = arguments->allowlist, *list_url = arguments->allowlist_url;
-    if (is_command(arguments, adding) && !file && !url && !list && !list_url)
+    bool given = file || url || list || list_url;
+    if (is_command(arguments, adding) && !given)
         return usage(error, "--allowlist or --runtime_policy is required to add a runtime policy");
+    if (strcmp(arguments->command, "updateruntimepolicy") == 0 && !given)
+        return usage(error, "--runtime-policy is required to update a runtime policy");
     if (arguments->exclude && !list && !list_url)
         return usage(error, "--exclude needs --allowlist or --allowlist-url");
     if ((file != NULL) + (url != NULL) + (list != NULL) + (list_url != NULL) > 1)
@@ -182,6 +185,14 @@ static bool check_runtime_policy(const Arguments *arguments, GError **error)
         return usage(error, "--runtime-policy-checksum needs a runtime policy");
     return !arguments->runtime_policy_sig_key || file || url ||
            usage(error, "--runtime-policy-sig-key needs a runtime policy");
+}
+
+/* Without the file a stored policy would be replaced by none. */
+static bool check_boot_policy(const Arguments *arguments, GError **error)
+{
+    static const char *const writing[] = {"addmbpolicy", "updatembpolicy", NULL};
+    return arguments->mb_policy || !is_command(arguments, writing) ||
+           usage(error, "--mb-policy is required to store a measured boot policy");
 }
 
 /* A signature or a signer's key without its counterpart checks nothing. */
@@ -239,7 +250,7 @@ bool arguments_check(const Arguments *arguments, GError **error)
                      "not speak; add --push-model",
                      arguments->command);
     return check_no_payload(arguments, error) && check_runtime_policy(arguments, error) &&
-           check_signature_keys(arguments, error) &&
+           check_boot_policy(arguments, error) && check_signature_keys(arguments, error) &&
            check_name("--runtime-policy-name", arguments->runtime_policy_name, error) &&
            check_name("--allowlist-name", arguments->allowlist_name, error) &&
            check_name("--mb-policy-name", arguments->mb_policy_name, error);

@@ -42,7 +42,7 @@ static bool print_answer(Tenant *tenant, const ServerAnswer *answer, const char 
     g_autofree char *repr = answer->body ? python_repr(answer->body) : g_strdup("{}");
     if (!tenant->arguments->json)
         print_as_upstream(answer, heading, repr);
-    if (answer->status >= 400)
+    if (answer->status < 200 || answer->status > 299)
         return tenant_refused(tenant, tenant->verifier, answer, error, "%s", repr);
     tenant_set_answer(tenant, answer);
     return true;

@@ -100,6 +100,23 @@ def test_odd_answers(scene, command):
             assert done.returncode == 0 or errors(done), (body, done.stdout)
 
 
+@pytest.mark.parametrize("command", ["updateruntimepolicy", "addmbpolicy", "updatembpolicy"])
+def test_storing_a_policy_needs_one(scene, command):
+    """A name alone is a wrong command line, and replaces no stored policy by an empty one."""
+    done = scene.tenant("-c", command, "--runtime-policy-name", "fleet", "--mb-policy-name", "fleet")
+    assert done.returncode == 2 and "is required to" in done.stderr
+    assert scene.verifier.requests == []
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_deletion_of_a_policy_that_did_not_happen(scene, status):
+    """Another page (of a proxy, say) is no success either."""
+    scene.verifier.replace["DELETE"] = (status, {"Location": "https://localhost/"}, b"")
+    for command in ("deleteruntimepolicy", "deletembpolicy"):
+        done = scene.tenant("-c", command, "--runtime-policy-name", "fleet", "--mb-policy-name", "fleet")
+        assert done.returncode == 1, done.stdout
+
+
 # Root without the right to read what its mode forbids.
 AS_OWNER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
