@@ -37,7 +37,8 @@ static char *closed_directory(const char *path)
     return NULL;
 }
 
-static char *permission_problem(const char *path, const char *reason)
+/* `need`: what the path itself must be. */
+static char *permission_problem(const char *path, const char *need, const char *reason)
 {
     g_autofree char *directory = closed_directory(path);
     struct stat status;
@@ -50,8 +51,15 @@ static char *permission_problem(const char *path, const char *reason)
         return g_strdup_printf("%s: directory %s (owner %s, mode %04o) cannot be entered by user "
                                "%s",
                                reason, directory, owner, mode, reader);
-    return g_strdup_printf("%s (owner %s, mode %04o); it must be readable by user %s", reason,
-                           owner, mode, reader);
+    return g_strdup_printf("%s (owner %s, mode %04o); it must be %s by user %s", reason, owner,
+                           mode, need, reader);
+}
+
+static char *problem_text(const char *path, const char *need, int reason)
+{
+    if (reason == EACCES || reason == EPERM)
+        return permission_problem(path, need, g_strerror(reason));
+    return g_strdup(g_strerror(reason));
 }
 
 char *readable_problem(const char *path)
@@ -63,8 +71,10 @@ char *readable_problem(const char *path)
         if (is_allowed(path, R_OK))
             return NULL;
     }
-    int reason = errno;
-    if (reason == EACCES || reason == EPERM)
-        return permission_problem(path, g_strerror(reason));
-    return g_strdup(g_strerror(reason));
+    return problem_text(path, "readable", errno);
+}
+
+char *writable_problem(const char *directory)
+{
+    return is_allowed(directory, W_OK | X_OK) ? NULL : problem_text(directory, "writable", errno);
 }

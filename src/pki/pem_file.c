@@ -188,7 +188,14 @@ int directory_lock(const char *directory, GError **error)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0 && flock(fd, LOCK_EX) == 0)
         return fd;
-    g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot lock %s: %s", path, g_strerror(errno));
+    int reason = errno;
+    g_autofree char *problem = writable_problem(directory);
+    if (problem)
+        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot write into directory %s: %s",
+                    directory, problem);
+    else
+        g_set_error(error, PKI_ERROR, PKI_ERROR_FILE, "cannot lock %s: %s", path,
+                    g_strerror(reason));
     if (fd >= 0)
         close(fd);
     return -1;

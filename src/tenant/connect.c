@@ -22,7 +22,7 @@ static Server *server_of(const Tenant *tenant, const char *kind, GError **error)
     return server_new(&settings, error);
 }
 
-bool tenant_connect(Tenant *tenant, GError **error)
+static bool connect_servers(Tenant *tenant, GError **error)
 {
     log_info("Setting up client TLS...");
     tenant->tls = tls_client_files(tenant->config, "tenant", error);
@@ -36,4 +36,16 @@ bool tenant_connect(Tenant *tenant, GError **error)
     tenant->verifier = server_of(tenant, "verifier", error);
     tenant->registrar = tenant->verifier ? server_of(tenant, "registrar", error) : NULL;
     return tenant->registrar != NULL;
+}
+
+bool tenant_connect(Tenant *tenant, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    if (connect_servers(tenant, &reason))
+        return true;
+    g_set_error(error, reason->domain, reason->code,
+                "%s. Files of a client come from the servers' CA: keylime_ca -c bundle --for "
+                "tenant",
+                reason->message);
+    return false;
 }

@@ -103,9 +103,7 @@ static void diagnose_own(Diagnosis *self, Tenant *tenant)
         judge_trust(self, tenant->tls);
     }
     if (!connected)
-        note(self, LOG_LEVEL_ERROR,
-             "%s. Files of a client come from the servers' CA: keylime_ca -c bundle --for tenant",
-             error->message);
+        note(self, LOG_LEVEL_ERROR, "%s", error->message);
 }
 
 /* --- the connection ------------------------------------------------------------------------------

@@ -48,6 +48,13 @@ def test_tenant_with_half_a_file(deployment, option, name):
     assert len(errors(done)) == 1 and name in errors(done)[0], done.stdout
 
 
+def test_tenant_without_its_files(deployment):
+    """Before the servers' files are copied: which is missing, and where they come from."""
+    found = errors(deployment.tenant("-c", "cvlist", check=1))
+    assert len(found) == 1 and "client-cert.crt: No such file or directory" in found[0]
+    assert "keylime_ca -c bundle --for tenant" in found[0]
+
+
 def test_tenant_with_a_key_that_everybody_reads(deployment):
     deployment.start_verifier()
     key = deployment.certificates / "client-private.pem"

@@ -87,6 +87,18 @@ def test_address_of_another_machine(server):
     server.refuses("192.0.2.77", "no address of this machine", "option ip", IP="192.0.2.77")
 
 
+# --- the work directory ----------------------------------------------------------------------------------
+
+
+@needs_root
+def test_certificates_directory_of_another_user(deployment):
+    """As after a start by hand as another user."""
+    server = Server(deployment, "verifier")
+    shutil.chown(deployment.certificates, "nobody")
+    server.refuses(f"cannot write into directory {deployment.certificates}: Permission denied (owner nobody, mode 0700);"
+                   " it must be writable by user root", before=AS_OWNER)
+
+
 # --- databases -------------------------------------------------------------------------------------------
 
 

@@ -165,6 +165,8 @@ def test_usage(authority):
             (("-c", "listen"), 255, "no such command"),
             (("-c", "create"), 255, "needs a name"),
             (("-c", "create", "-n", "../escape"), 255, "--name must be"),
+            (("-c", "create", "-n", "x", "-d", "/nonexistent"), 1,
+             "cannot write into directory /nonexistent: No such file or directory"),
             (("-c", "create", "-n", "x", "--role", "king"), 2, "must be one of client, server"),
             (("-c", "init", "create"), 2, "unrecognized argument: create"),
             (("import-priv", "-s", "x"), 2, "--serial x: must be a number"),

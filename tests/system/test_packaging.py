@@ -75,6 +75,14 @@ def test_programs_and_both_names_of_the_agent(installed):
         assert re.match(rf"[Uu]sage: {name} ", done.stdout), done.stdout[:200]
 
 
+def test_both_names_of_the_agent_have_a_page(installed):
+    if not shutil.which("scdoc"):
+        pytest.skip("scdoc is not installed")
+    pages = next(installed[0].rglob("man8"))
+    page = (pages / "keylime-push-model-agent.8").read_text()
+    assert page == (pages / "keylime_push_model_agent.8").read_text() and "keylime_push_model_agent" in page
+
+
 def test_nothing_of_the_pull_agent(installed):
     """C27: no file is named as one of the pull agent's, so both packages fit on one machine."""
     root = installed[0]

@@ -89,6 +89,21 @@ static void the_directory_that_is_closed_is_named(void **state)
     assert_string_equal(problem, expected);
 }
 
+static void a_directory_that_cannot_be_written_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(g_chmod(inner, 0755), 0);
+    assert_null(writable_problem(inner));
+    g_autofree char *absent = writable_problem("/no/such/directory");
+    assert_string_equal(absent, "No such file or directory");
+    if (geteuid() != 0 || seteuid(NOBODY) != 0)
+        skip();
+    g_autofree char *problem = writable_problem(inner);
+    assert_int_equal(seteuid(0), 0);
+    assert_string_equal(problem, "Permission denied (owner root, mode 0755); it must be writable "
+                                 "by user nobody");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +111,7 @@ int main(void)
         cmocka_unit_test(absent_files_and_directories_are_told_apart),
         cmocka_unit_test(owner_mode_and_reader_are_named),
         cmocka_unit_test(the_directory_that_is_closed_is_named),
+        cmocka_unit_test(a_directory_that_cannot_be_written_is_told),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
