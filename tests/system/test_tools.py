@@ -269,7 +269,8 @@ def test_json_where_nobody_answers(deployment):
     dead = str(free_port())
     for command in commands_of("keylime_tenant"):
         arguments = {"add": ["--push-model"], "update": ["--push-model"],
-                     "addruntimepolicy": ["--runtime-policy", "x"]}.get(command, [])
+                     "addruntimepolicy": ["--runtime-policy", "x"], "updateruntimepolicy": ["--runtime-policy", "x"],
+                     "addmbpolicy": ["--mb-policy", "x"], "updatembpolicy": ["--mb-policy", "x"]}.get(command, [])
         done = deployment.tenant(command, "--json", "-vp", dead, "-rp", dead, *arguments)
         assert "client-cert.crt" in json.dumps(document(done)), command
         error_of(done, 1)
