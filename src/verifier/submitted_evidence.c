@@ -252,9 +252,11 @@ static Verdict *appraise_quote(const SubmittedEvidence *evidence, const TpmPubli
     };
     ima.list.rules.violations = settings->ima_violations;
     bool with_ima = judges_ima(evidence, pcr_blob, bank);
+    /* A log without a policy must at least be the one that the quote vouches for. */
+    g_autoptr(BootPolicy) any_boot = boot_policy_new(BOOT_RULES_ACCEPT_ALL, "true");
     const BootInput boot = {
         .log = bytes_of_gbytes(evidence->boot_log),
-        .policy = evidence->boot_policy,
+        .policy = evidence->boot_policy ? evidence->boot_policy : any_boot,
         .profile = settings->boot_profile,
         .evaluate = BOOT_EVALUATE_ALWAYS,
         .pcrs = settings->boot_pcrs,

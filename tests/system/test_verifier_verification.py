@@ -256,6 +256,18 @@ def test_a_boot_log_must_give_the_quoted_pcrs(site):
     fails(site.evidence(machine.submitted([0, 10])), "measured_boot.missing_pcrs")
 
 
+def test_a_boot_log_without_a_policy_must_give_the_quoted_pcrs_too(site):
+    machine = Machine(boot=usual())
+    policy = json.dumps({"10": [machine.ak.pcrs["sha256"][10].hex()]})
+    data = machine.submitted(mb_policy=..., tpm_policy=policy)
+    passes(site.evidence(data), data)
+    fails(site.evidence(machine.submitted([0, 10], mb_policy=..., tpm_policy=policy)),
+          "measured_boot.missing_pcrs")
+    machine.ak.extend("sha256", 8, bytes(32))
+    fails(site.evidence(machine.submitted(mb_policy=..., tpm_policy=policy)),
+          "measured_boot.invalid_pcr_8")
+
+
 def test_a_reference_state_is_always_evaluated(tmp_path):
     site = Site(tmp_path, {"KEYLIME_VERIFIER_MEASURED_BOOT_POLICY_NAME": "reject-all"})
     try:
