@@ -4,15 +4,15 @@
  */
 #include "http/service.h"
 #include "store/database_options.h"
-#include "verifier/appraisal_pool.h"
-#include "verifier/delivery.h"
-#include "verifier/failure_severity.h"
-#include "verifier/housekeeping.h"
-#include "verifier/liveness.h"
-#include "verifier/posted_policy.h"
+#include "verifier/appraisal/failure_severity.h"
+#include "verifier/appraisal/pool.h"
+#include "verifier/notification/delivery.h"
+#include "verifier/policies/posted_policy.h"
 #include "verifier/server_keys.h"
-#include "verifier/session_limits.h"
-#include "verifier/session_store.h"
+#include "verifier/session/limits.h"
+#include "verifier/session/store.h"
+#include "verifier/upkeep/housekeeping.h"
+#include "verifier/upkeep/liveness.h"
 
 /* A kept-alive connection may be silent for two intervals of its agent, within these bounds. */
 #define IDLE_SECONDS_MIN 120

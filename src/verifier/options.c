@@ -7,7 +7,7 @@
 #include "http/client.h"
 #include "http/service_options.h"
 #include "store/database_options.h"
-#include "verifier/notification.h"
+#include "verifier/notification/notification.h"
 #include "verifier/settings.h"
 
 #include <string.h>

@@ -3,15 +3,15 @@
  * The verifier's API (verifier-push-api §2.2, §3.3; tenant-and-management-api §3.1). The first
  * route that fits wins, so "latest" stands before ":index".
  */
-#include "verifier/attestation_routes.h"
-#include "verifier/management_policies.h"
-#include "verifier/management_v2.h"
-#include "verifier/management_v3.h"
+#include "verifier/attestation/routes.h"
+#include "verifier/management/policies.h"
+#include "verifier/management/v2.h"
+#include "verifier/management/v3.h"
 #include "verifier/server_info.h"
-#include "verifier/session_routes.h"
-#include "verifier/submitted_evidence.h"
+#include "verifier/session/routes.h"
 #include "verifier/verifier.h"
-#include "verifier/verify_routes.h"
+#include "verifier/verify/routes.h"
+#include "verifier/verify/submitted_evidence.h"
 
 #define BOTH (ROUTE_V2 | ROUTE_V3)
 

@@ -28,7 +28,7 @@ static const char *const version_1[] = {
     " shown_pending BIGINT NOT NULL," /* after reactivate, until the next verdict (decision D82) */
     /* liveness (decisions D64, D66) */
     /* NULL = disarmed. It may be earlier than what the last evidence earned, never later: the
-     * sweep looks at both (verifier/liveness.h). */
+     * sweep looks at both (verifier/upkeep/liveness.h). */
     " deadline BIGINT,"
     " told_to_wait BIGINT NOT NULL,"    /* 1: the deadline was prolonged since the last evidence */
     " pending_noticed BIGINT NOT NULL," /* 1 after the time-out, 2 after pending_notice */
@@ -100,14 +100,14 @@ static const char *const version_1[] = {
     " evidence_received_at BIGINT,"
     " verification_completed_at BIGINT,"
     " challenge BYTEA NOT NULL,"
-    " capabilities TEXT NOT NULL," /* JSON, verifier/attestation_capabilities.h */
+    " capabilities TEXT NOT NULL," /* JSON, verifier/attestation/capabilities.h */
     /* negotiated for the quote: TPM_ALG_ID of scheme and hash, bits of the PCRs asked for, and
      * which of the offered keys */
     " quote_scheme BIGINT NOT NULL, quote_hash BIGINT NOT NULL,"
     " quote_pcrs BIGINT NOT NULL, quote_key BIGINT NOT NULL,"
     " message BYTEA, signature BYTEA, pcr_blob BYTEA,"
     " ima_certified BIGINT," /* entries of the IMA list up to the quoted PCR */
-    " logs TEXT," /* what was asked for beside the quote, JSON (verifier/attestation_logs.h) */
+    " logs TEXT," /* what was asked for beside the quote, JSON (verifier/attestation/logs.h) */
     /* appraisal job: present while stage = evaluating_evidence (decision D69) */
     " job_starts BIGINT NOT NULL, job_lease BIGINT NOT NULL," /* lease 0 = nobody works on it */
     " PRIMARY KEY (agent_id, attestation_index)"
@@ -161,11 +161,12 @@ static const char *const version_2[] = {
     /* 1 from FAIL or TIMEOUT until the next pass that shows PASS: then receivers are told. */
     "ALTER TABLE agents ADD COLUMN alarmed BIGINT NOT NULL DEFAULT 0",
     "UPDATE agents SET alarmed = 1 WHERE consecutive_failures > 0 OR accept_attestations = 0",
-    /* Silence before this time does not make an agent stale (verifier/stale_agents.h). */
+    /* Silence before this time does not make an agent stale (verifier/upkeep/stale_agents.h). */
     "ALTER TABLE agents ADD COLUMN stale_from BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE enrolments ADD COLUMN revocation_key TEXT", /* PEM, signs notifications */
 
-    /* The outbox (verifier/outbox.h): one row for each event that somebody is still to be told. */
+    /* The outbox (verifier/notification/outbox.h): one row for each event that somebody is still to
+       be told. */
     "CREATE TABLE notifications ("
     " sequence BIGINT PRIMARY KEY,"
     " type TEXT NOT NULL,"

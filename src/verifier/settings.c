@@ -4,9 +4,9 @@
 
 #include "base/log.h"
 #include "http/service_options.h"
-#include "verifier/failure_severity.h"
-#include "verifier/notification.h"
-#include "verifier/posted_policy.h"
+#include "verifier/appraisal/failure_severity.h"
+#include "verifier/notification/notification.h"
+#include "verifier/policies/posted_policy.h"
 
 #include <math.h>
 

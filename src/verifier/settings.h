@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "evidence/ima/rules.h"
 #include "evidence/uefi/boot_check.h"
-#include "verifier/notification_settings.h"
+#include "verifier/notification/notification_settings.h"
 
 /* A time that lies so much further ahead than it could was written before the clock was set back.
  * Replicas' clocks differ by less. */

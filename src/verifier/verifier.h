@@ -12,10 +12,10 @@
 #include "verifier/settings.h"
 
 typedef struct ServerKeys ServerKeys;       /* verifier/server_keys.h */
-typedef struct SessionLimits SessionLimits; /* verifier/session_limits.h */
-typedef struct AppraisalPool AppraisalPool; /* verifier/appraisal_pool.h */
-typedef struct Delivery Delivery;           /* verifier/delivery.h */
-typedef struct PolicyRules PolicyRules;     /* verifier/posted_policy.h */
+typedef struct SessionLimits SessionLimits; /* verifier/session/limits.h */
+typedef struct AppraisalPool AppraisalPool; /* verifier/appraisal/pool.h */
+typedef struct Delivery Delivery;           /* verifier/notification/delivery.h */
+typedef struct PolicyRules PolicyRules;     /* verifier/policies/posted_policy.h */
 
 typedef struct {
     const Config *config;
@@ -27,8 +27,8 @@ typedef struct {
     SessionLimits *limits;
     AppraisalPool *appraisals;
     Delivery *delivery;
-    Ticker *housekeeping; /* verifier/housekeeping.h */
-    Ticker *liveness;     /* verifier/liveness.h */
+    Ticker *housekeeping; /* verifier/upkeep/housekeeping.h */
+    Ticker *liveness;     /* verifier/upkeep/liveness.h */
 } Verifier;
 
 /* The API's table of contents. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capabilities of an agent, read and negotiated: whatever the bytes, what is chosen was offered. */
-#include "verifier/negotiation.h"
+#include "verifier/attestation/negotiation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

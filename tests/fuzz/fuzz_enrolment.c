@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment members as an administrator's client may send them, and as an update of a record. */
-#include "verifier/enrolment.h"
-#include "verifier/posted_policy.h"
+#include "verifier/management/enrolment.h"
+#include "verifier/policies/posted_policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence of an agent: whatever the bytes, what is taken is whole and holds the PCRs asked for.
  * Once as the answer to a quote alone, once with both logs. */
-#include "verifier/evidence_message.h"
+#include "verifier/attestation/evidence_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The `data` of POST /verify/evidence, read and appraised as a whole. */
-#include "verifier/submitted_evidence.h"
+#include "verifier/verify/submitted_evidence.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bearer tokens and session ids from strangers. */
-#include "verifier/session_challenge.h"
-#include "verifier/token.h"
+#include "verifier/session/challenge.h"
+#include "verifier/session/token.h"
 
 #include <string.h>
 

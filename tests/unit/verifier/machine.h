@@ -7,7 +7,7 @@
 
 #include "../store/fixture.h"
 #include "agent/software_tpm.h"
-#include "verifier/appraisal_pool.h"
+#include "verifier/appraisal/pool.h"
 
 #define AGENT "5e2a7c54-8f0b-4c1e-9d3a-0b6f6a1c2d33"
 #define SECOND TIMESTAMP_SECOND

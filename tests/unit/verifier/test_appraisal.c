@@ -3,7 +3,7 @@
  * D35, D66, D68, D69, D82; contract C23, U13, U24). */
 #include "machine.h"
 
-#include "verifier/appraisal_scan.h"
+#include "verifier/appraisal/scan.h"
 
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define ONES "1111111111111111111111111111111111111111111111111111111111111111"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quotes as one text, and their nonces (tenant-and-management-api §8.2). */
-#include "verifier/compound_quote.h"
+#include "verifier/verify/compound_quote.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

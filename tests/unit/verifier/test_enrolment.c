@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "base/encoding.h"
-#include "verifier/enrolment.h"
-#include "verifier/posted_policy.h"
+#include "verifier/management/enrolment.h"
+#include "verifier/policies/posted_policy.h"
 
 /* verifier-push-api, appendix A. */
 #define AK                                                                                         \

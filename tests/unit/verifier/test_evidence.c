@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence on the wire (verifier-push-api §5.6, §5.8, §6.1; decision D3). */
-#include "verifier/evidence_message.h"
+#include "verifier/attestation/evidence_message.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of the gates and their times (verifier-push-api §5.2, §5.5; decisions D65, D68, D80,
  * D82; contract C18, C21, U24). */
-#include "verifier/attestation_gate.h"
+#include "verifier/attestation/gate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

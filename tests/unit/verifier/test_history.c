@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retention (decision D81). */
-#include "verifier/history.h"
+#include "verifier/upkeep/history.h"
 
 #include "machine.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What ends by time, by the clock of the test: tokens, challenges, attestations of silent agents,
  * and stale agents (decisions D31, D35, D80, D81). */
-#include "verifier/housekeeping.h"
+#include "verifier/upkeep/housekeeping.h"
 
 #include "machine.h"
-#include "verifier/management_store.h"
-#include "verifier/stale_agents.h"
+#include "verifier/management/store.h"
+#include "verifier/upkeep/stale_agents.h"
 
 #define NOW (G_GINT64_CONSTANT(1800000000) * SECOND)
 #define DAY (86400 * SECOND)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Silence, by the clock of the test (verifier-push-api §8.2; decisions D64, D66; contract C19,
  * C112, U24). */
-#include "verifier/liveness.h"
+#include "verifier/upkeep/liveness.h"
 
 #include "machine.h"
-#include "verifier/attestation_gate.h"
-#include "verifier/attestation_routes.h"
+#include "verifier/attestation/gate.h"
+#include "verifier/attestation/routes.h"
 
 #define T0 (G_GINT64_CONSTANT(1800000000) * SECOND)
 

@@ -3,7 +3,7 @@
  * measured-boot §3.2; decisions D69, D81). */
 #include "machine.h"
 
-#include "verifier/attestation_logs.h"
+#include "verifier/attestation/logs.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capabilities and negotiation (verifier-push-api §5.3, §5.4; decisions D6-D9, D71, D76, D79;
  * contract C116b). */
-#include "verifier/negotiation.h"
+#include "verifier/attestation/negotiation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,9 +2,9 @@
 /* What receivers get, and how long is waited between tries (configuration-and-operations §14.2,
  * decision D108). */
 #include "base/encoding.h"
-#include "verifier/notification.h"
-#include "verifier/notification_key.h"
-#include "verifier/notification_settings.h"
+#include "verifier/notification/notification.h"
+#include "verifier/notification/notification_key.h"
+#include "verifier/notification/notification_settings.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Notifications on their way, by the clock of the test: who is told what, one process at a time,
  * waits that outlive a restart, and bounds (decision D108; contract U22). */
-#include "verifier/outbox.h"
+#include "verifier/notification/outbox.h"
 
 #include "machine.h"
-#include "verifier/liveness.h"
-#include "verifier/management_store.h"
+#include "verifier/management/store.h"
+#include "verifier/upkeep/liveness.h"
 
 #include <string.h>
 

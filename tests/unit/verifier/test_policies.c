@@ -4,10 +4,10 @@
 #include "machine.h"
 
 #include "base/encoding.h"
-#include "verifier/failure_severity.h"
-#include "verifier/policy_choice.h"
-#include "verifier/policy_store.h"
-#include "verifier/posted_policy.h"
+#include "verifier/appraisal/failure_severity.h"
+#include "verifier/policies/policy_choice.h"
+#include "verifier/policies/policy_store.h"
+#include "verifier/policies/posted_policy.h"
 
 #include <string.h>
 

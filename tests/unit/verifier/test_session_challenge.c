@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/secret.h"
-#include "verifier/session_challenge.h"
+#include "verifier/session/challenge.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "verifier/session_limits.h"
+#include "verifier/session/limits.h"
 
 #define PEER "198.51.100.7"
 #define AGENT "agent"

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/encoding.h"
-#include "verifier/session_proof.h"
+#include "verifier/session/proof.h"
 
 #include <string.h>
 

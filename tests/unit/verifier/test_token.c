@@ -8,7 +8,7 @@
 
 #include "base/encoding.h"
 #include "base/secret.h"
-#include "verifier/token.h"
+#include "verifier/session/token.h"
 
 #include <string.h>
 
