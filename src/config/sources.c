@@ -13,6 +13,7 @@
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* No operator writes more; a wrong path (a log, a database) must not fill the memory. */
@@ -55,20 +56,35 @@ static char *unreadable_text(const char *path, int error)
                            path, path);
 }
 
+/* What `fd` is, where it cannot be read as a file: NULL = it can. /dev/null is an empty one; a pipe
+ * could not be read again at SIGHUP, and would keep the program waiting. */
+static const char *kind_problem(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return g_strerror(errno);
+    bool null = S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+    if (null || S_ISREG(status.st_mode))
+        return NULL;
+    return S_ISDIR(status.st_mode) ? g_strerror(EISDIR) : "it is no regular file";
+}
+
 /* Whole file; NULL and a problem when it cannot be read. */
 static GByteArray *read_file(const char *path, GPtrArray *problems)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
+    if (fd < 0) {
         g_ptr_array_add(problems, unreadable_text(path, errno));
-        if (fd >= 0)
-            close(fd);
+        return NULL;
+    }
+    const char *problem = kind_problem(fd);
+    if (problem) {
+        close(fd);
+        g_ptr_array_add(problems, g_strdup_printf("%s: cannot be read: %s", path, problem));
         return NULL;
     }
     g_autoptr(GByteArray) content = g_byte_array_new();
-    ssize_t size = S_ISREG(status.st_mode) ? 1 : -1;
-    errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    ssize_t size = 1;
     while (size > 0 && content->len <= MAX_FILE_SIZE) {
         uint8_t block[65536];
         size = read(fd, block, sizeof block);

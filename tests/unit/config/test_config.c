@@ -341,6 +341,18 @@ static void test_rules_between_options(void **state)
     assert_string_equal(config_text(config, NULL, "uuid"), "a");
 }
 
+static void test_dev_null_is_an_empty_file(void **state)
+{
+    Place *place = *state;
+    PUT(place, "usr/etc/keylime/verifier.conf", "[verifier]\nport = 2\n");
+    g_autofree char *directory = g_build_filename(place->etc, "keylime", NULL);
+    g_autofree char *base = g_build_filename(directory, "verifier.conf", NULL);
+    assert_int_equal(g_mkdir_with_parents(directory, 0755), 0);
+    assert_int_equal(symlink("/dev/null", base), 0);
+    g_autoptr(Config) config = load_good(place, &server);
+    assert_false(config_is_set(config, NULL, "port"));
+}
+
 static void test_unusable_files(void **state)
 {
     Place *place = *state;
@@ -354,6 +366,9 @@ static void test_unusable_files(void **state)
     assert_int_equal(g_mkdir(base, 0700), 0);
     assert_refused(place, &server, "verifier.conf: cannot be read: Is a directory");
     g_rmdir(base);
+    assert_int_equal(mkfifo(base, 0600), 0);
+    assert_refused(place, &server, "verifier.conf: cannot be read: it is no regular file");
+    g_remove(base);
     assert_int_equal(symlink(base, base), 0);
     assert_refused(place, &server, "verifier.conf: cannot be read: Too many levels");
 }
@@ -550,6 +565,7 @@ int main(void)
         TEST(test_command_line_beats_all),
         TEST(test_all_problems_are_collected),
         TEST(test_rules_between_options),
+        TEST(test_dev_null_is_an_empty_file),
         TEST(test_unusable_files),
         TEST(test_unreadable_file),
         TEST(test_unknown_and_dead_options),
