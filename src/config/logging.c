@@ -195,6 +195,9 @@ static LogLevel handler_level(const Config *config, const char *section)
     return MIN(logger_level(config), level_of(config, section, LOG_LEVEL_TRACE));
 }
 
+/* Sections of the log's sinks, in their order: a reload may find the handlers in another one. */
+static GPtrArray *opened;
+
 /* Into `sinks`; how many there are, 0 and an error when one cannot be opened. */
 static size_t open_handlers(const Config *config, const LoggingStreams *streams, LogSink *sinks,
                             GError **error)
@@ -223,6 +226,8 @@ bool logging_start(int usual, bool results, GError **error)
     if (count == 0)
         return false;
     log_open_sinks(sinks, count);
+    g_clear_pointer(&opened, g_ptr_array_unref);
+    opened = handlers_of(first);
     g_autoptr(Config) config = config_load(&schema, NULL, error);
     if (!config)
         return false;
@@ -245,12 +250,18 @@ bool logging_reload(GError **error)
         return false;
     g_autoptr(GPtrArray) handlers = handlers_of(config);
     for (guint i = 0; i < handlers->len; i++) {
-        int file = logging_handler_open_file(config, handlers->pdata[i], error);
+        const char *section = handlers->pdata[i];
+        guint sink;
+        if (!g_ptr_array_find_with_equal_func(opened, section, g_str_equal, &sink)) {
+            log_warning("[%s] is new: it gets lines from the next start on", section);
+            continue;
+        }
+        int file = logging_handler_open_file(config, section, error);
         if (file == LOGGING_FILE_FAILED)
             return false;
         if (file >= 0)
-            log_replace_file(i, file);
-        log_set_sink_level(i, handler_level(config, handlers->pdata[i]));
+            log_replace_file(sink, file);
+        log_set_sink_level(sink, handler_level(config, section));
     }
     return true;
 }
