@@ -148,7 +148,7 @@ static void append_json(GString *out, const LogRecord *record, const char *text)
     if (valid_text)
         json_add_text(object, "text", valid_text);
     g_autofree char *serialised = json_to_text(object);
-    g_string_append(out, serialised);
+    log_line_append_json(out, serialised);
 }
 
 static gpointer make_line(gpointer format)
@@ -189,20 +189,15 @@ static void append_record(GString *out, const LogSink *sink, bool to_journal,
         g_string_append_c(out, '\n');
 }
 
-static int write_error; /* errno, see log_write_error() */
+static int output_error; /* errno, see log_output_error() */
 
 /* A log that cannot be written is no reason to stop. Whoever writes results into it asks
- * log_write_error() at the end. */
-static void note_written(ssize_t written, size_t size)
+ * log_output_error() at the end. */
+static void write_out(int fd, const char *lines, size_t size)
 {
-    if (written < 0 || (size_t)written < size)
-        g_atomic_int_compare_and_exchange(&write_error, 0, written < 0 ? errno : ENOSPC);
-}
-
-static void write_out(const char *lines, size_t size)
-{
-    if (size > 0)
-        note_written(write(output.sinks[0].fd, lines, size), size);
+    ssize_t written = size > 0 ? write(fd, lines, size) : 0;
+    if (fd == STDOUT_FILENO && (written < 0 || (size_t)written < size))
+        g_atomic_int_compare_and_exchange(&output_error, 0, written < 0 ? errno : ENOSPC);
 }
 
 /* Not connected: a daemon that was started anew gets the next line. */
@@ -210,19 +205,18 @@ static void send_out(const LogSink *sink, const GString *line)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     g_strlcpy(address.sun_path, sink->address, sizeof address.sun_path);
-    note_written(sendto(sink->fd, line->str, line->len, MSG_NOSIGNAL, (struct sockaddr *)&address,
-                        sizeof address),
-                 line->len);
+    sendto(sink->fd, line->str, line->len, MSG_NOSIGNAL, (struct sockaddr *)&address,
+           sizeof address);
 }
 
-int log_write_error(void)
+int log_output_error(void)
 {
-    return g_atomic_int_get(&write_error);
+    return g_atomic_int_get(&output_error);
 }
 
 static void write_gathered(void)
 {
-    write_out(gathered.lines, gathered.size);
+    write_out(output.sinks[0].fd, gathered.lines, gathered.size);
     gathered.size = 0;
 }
 
@@ -232,7 +226,7 @@ static void write_lines(LogLevel level, const GString *lines)
     if (lines->len > GATHERED_MAX - gathered.size)
         write_gathered();
     if (!gathered.on || lines->len > GATHERED_MAX) {
-        write_out(lines->str, lines->len);
+        write_out(output.sinks[0].fd, lines->str, lines->len);
         return;
     }
     memcpy(gathered.lines + gathered.size, lines->str, lines->len);
@@ -262,7 +256,7 @@ static void write_to(size_t index, LogLevel level, const LogRecord *record, cons
     else if (index == 0)
         write_lines(level, line);
     else
-        note_written(write(sink->fd, line->str, line->len), line->len);
+        write_out(sink->fd, line->str, line->len);
 }
 
 static void write_record(const char *name, LogLevel level, const char *message, const char *text)

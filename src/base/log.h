@@ -66,8 +66,9 @@ void log_write(const char *name, LogLevel level, const char *format, ...) G_GNUC
  * line. */
 void log_write_text(const char *name, LogLevel level, const char *heading, const char *text);
 
-/* errno of the first line that could not be written whole; 0 = all were. */
-int log_write_error(void);
+/* errno of the first line that standard output did not take whole; 0 = it took all, or gets none.
+ */
+int log_output_error(void);
 
 /* A request id that every line of this thread carries until it is set to NULL (borrowed). */
 void log_set_request_id(const char *request_id);

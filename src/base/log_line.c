@@ -220,6 +220,29 @@ void log_line_append_text(GString *out, const char *text)
     g_string_append_len(out, plain, text - plain);
 }
 
+/* JSON's escapes are of UTF-16: two for a character beyond its first plane. */
+static void append_json_escape(GString *out, gunichar character)
+{
+    if (character < 0x10000) {
+        g_string_append_printf(out, "\\u%04x", character);
+        return;
+    }
+    character -= 0x10000;
+    g_string_append_printf(out, "\\u%04x\\u%04x", 0xd800 + (character >> 10),
+                           0xdc00 + (character & 0x3ff));
+}
+
+void log_line_append_json(GString *out, const char *json)
+{
+    for (const char *next; *json; json = next) {
+        next = g_utf8_next_char(json);
+        if (plain_size(json) > 0)
+            g_string_append_len(out, json, next - json);
+        else
+            append_json_escape(out, g_utf8_get_char(json));
+    }
+}
+
 static void append_request_words(const LogRecord *record, GString *out)
 {
     if (*record->request_id)

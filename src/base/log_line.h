@@ -47,3 +47,5 @@ void log_line_append_milliseconds(const LogRecord *record, GString *out);
  * and formatting characters as \n, \xNN and \u{NNNN}, and bytes that are no UTF-8 as \xNN.
  */
 void log_line_append_text(GString *out, const char *text);
+/* A JSON text in valid UTF-8, such characters in its strings as \uXXXX: it says the same. */
+void log_line_append_json(GString *out, const char *json);

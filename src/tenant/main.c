@@ -100,7 +100,7 @@ static bool print_result(const Tenant *tenant, const GError *failure, GError **e
     g_autoptr(Json) document = document_of(tenant, failure);
     if (tenant->arguments->json)
         return tool_print_json(document, error);
-    int lost = log_write_error();
+    int lost = log_output_error();
     return (lost == 0 || tenant_fail(error, "standard output: %s", g_strerror(lost))) &&
            tool_end_output(error);
 }

@@ -181,6 +181,27 @@ format = %(levelname)-8s%(reqid)s|%(message)s
     assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 
+def test_reload_knows_handlers_by_their_names(deployment):
+    """Named in another order, each keeps its place and gets its own level; a new one waits for the next start."""
+    one, two, new = (deployment.directory / f"{name}.txt" for name in ("one", "two", "new"))
+    handlers = "".join(f"[handler_{path.stem}]\nclass = FileHandler\nlevel = {level}\nargs = ('{path}', 'a')\n"
+                       for path, level in ((one, "INFO"), (two, "WARNING"), (new, "INFO")))
+    text = "[handlers]\nkeys = one,two,new\n[logger_root]\nhandlers = {}\n" + handlers
+    conf = deployment.directory / "logging.conf"
+    conf.write_text(text.format("one,two"))
+    program = deployment.start("registrar", env={"KEYLIME_REGISTRAR_TLS_DIR": "generate",
+                                                 "KEYLIME_LOGGING_CONFIG": str(conf)})
+    wait_until(lambda: one.exists() and "Listening on" in one.read_text(), what="the start")
+    conf.write_text(text.format("two,new,one"))
+    for path in (one, two):
+        path.rename(path.with_suffix(".old"))
+    program.signal(signal.SIGHUP)
+    wait_until(lambda: one.exists() and "Reloaded certificates" in one.read_text(), what="the reload")
+    assert "- INFO -" not in two.read_text() and not new.exists()
+    said = [path.with_suffix(".old").read_text() + path.read_text() for path in (one, two)]
+    assert all("[handler_new] is new: it gets lines from the next start on" in text for text in said), said
+
+
 def test_lines_for_syslog(deployment):
     """Datagrams to /dev/log, with facility and priority."""
     if not PrivateEtc.usable():
@@ -226,6 +247,26 @@ def test_tenants_log_follows_the_file(deployment):
     conf.write_text("[logger_keylime]\nlevel = LOUD\n")
     refused = deployment.tenant("-c", "cvlist", env=env, check=1)
     assert f"{conf}:2" in refused.stderr and "must be one of" in refused.stderr
+
+
+def test_tenant_without_a_syslog(deployment):
+    """That nobody takes its lines is no reason for a command to fail."""
+    if not PrivateEtc.usable():
+        pytest.skip("mount namespaces are not allowed here")
+    deployment.start_verifier()
+    conf = deployment.directory / "logging.conf"
+    conf.write_text("[handlers]\nkeys = consoleHandler,syslog\n[logger_root]\nhandlers = consoleHandler,syslog\n"
+                    "[handler_syslog]\nclass = handlers.SysLogHandler\n")
+    devices = deployment.directory / "dev"
+    devices.mkdir()
+    for name in ("null", "urandom"):
+        (devices / name).write_text("")
+    script = "".join(f'mount --bind /dev/{name} "$0/{name}" && ' for name in ("null", "urandom"))
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script + 'mount --rbind "$0" /dev && exec "$@"', str(devices),
+                           BINARIES["tenant"], "-c", "cvlist"], capture_output=True, text=True, timeout=60,
+                          env={"PATH": "/usr/bin:/bin", **deployment.env, "KEYLIME_LOGGING_CONFIG": str(conf)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Agent list from Verifier" in done.stdout and done.stderr == ""
 
 
 def test_the_authoritys_log_follows_the_file(deployment):

@@ -114,6 +114,24 @@ static void texts_of_strangers_are_harmless(void **state)
     }
 }
 
+/* What it says is what it said. */
+static void json_has_such_characters_as_escapes(void **state)
+{
+    static const struct {
+        const char *json, *shown;
+    } cases[] = {
+        {"", ""},
+        {"{\"a\":\"\\n \xc3\xbc \xf0\x9f\x94\x91\"}", "{\"a\":\"\\n \xc3\xbc \xf0\x9f\x94\x91\"}"},
+        {"\"\x7f\xc2\x9b\xe2\x80\xa8\xe2\x80\xae\"", "\"\\u007f\\u009b\\u2028\\u202e\""},
+        {"\"\xf3\xa0\x80\x81\"", "\"\\udb40\\udc01\""},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        log_line_append_json(out, cases[i].json);
+        assert_string_equal(out->str, cases[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +140,7 @@ int main(void)
         cmocka_unit_test(what_is_no_form_is_refused),
         cmocka_unit_test(unknown_fields_are_named_and_stand_for_nothing),
         cmocka_unit_test(texts_of_strangers_are_harmless),
+        cmocka_unit_test(json_has_such_characters_as_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,12 @@ static void test_json_lines(void **state)
     assert_string_equal(json_member_text(record, "logger"), "keylime.test");
     assert_string_equal(json_member_text(record, "request_id"), "abc123");
     assert_string_equal(json_member_text(record, "message"), "say \"x\"\n\xef\xbf\xbd");
+    g_autofree char *steering =
+        line_of(LOG_FORMAT_JSON, "\x7f\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81");
+    assert_non_null(strstr(steering, "\"\\u007f\\u009b\\u202e\\udb40\\udc01\""));
+    g_autoptr(Json) same = json_parse(bytes_of(steering, strlen(steering) - 1), NULL);
+    assert_string_equal(json_member_text(same, "message"),
+                        "\x7f\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81");
     g_autofree char *with_text = line_with(LOG_FORMAT_JSON, "heading", "\xff");
     g_autoptr(Json) other = json_parse(bytes_of(with_text, strlen(with_text) - 1), NULL);
     assert_non_null(other);
