@@ -240,8 +240,9 @@ static const Option options[] = {
          " recovered, enrolled, deleted.",
          .check = check_event),
     LIST("webhook_url", "",
-         "Where the webhook posts to: one URL, or a list, each of which is told on its own.",
-         .check = check_webhook),
+         "Where the webhook posts to: one URL, or a list, each of which is told on its own."
+         " Shown nowhere whole, as it may hold secrets.",
+         .check = check_webhook, .secret = true),
     LIST("webhook_trusted_ca", "[]",
          "PEM files of the CAs whose webhook servers are believed; when empty, those of"
          " trusted_server_ca."),

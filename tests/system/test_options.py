@@ -259,7 +259,7 @@ def numbered(text):
 @pytest.mark.parametrize("component", SHOWN_BY)
 def test_secrets_are_not_shown(sandbox, component):
     options, _ = sandbox.check(component)
-    secret = {key: "hidden-word" for key, option in options.items() if option["secret"]}
+    secret = {key: "https://hidden-word/" for key, option in options.items() if option["secret"]}
     assert {name for _, name in options if "password" in name} <= {name for _, name in secret} | {
         name for (_, name), option in options.items() if option["effect"] != "yes"}
     sandbox.write(f"{component}.conf", file_text(component, options, secret))
@@ -267,6 +267,14 @@ def test_secrets_are_not_shown(sandbox, component):
         done = sandbox.run(SHOWN_BY[component], *arguments)
         assert "hidden-word" not in done.stdout + done.stderr
         assert done.stdout.count("(set)") >= len(secret)
+
+
+@pytest.mark.parametrize("hooks", [["ftp://a/hidden-word"], ["https://me:hidden-word@a/"] * 2])
+def test_wrong_webhooks_are_not_shown(sandbox, hooks):
+    sandbox.write("verifier.conf", f"[revocations]\nwebhook_url = {hooks}\n")
+    done = sandbox.run("verifier", "--check-config")
+    assert done.returncode == 1 and "webhook_url" in done.stderr
+    assert "hidden-word" not in done.stdout + done.stderr
 
 
 def example_of(component):
