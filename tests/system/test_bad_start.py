@@ -45,11 +45,11 @@ class Server:
         return program
 
     def refuses(self, *words, before=(), **options):
-        """The only ERROR is the last line, and has all of `words`."""
+        """The only ERROR, or problem of the configuration, is the last line, and has all of `words`."""
         program = self.start(before, **options)
         assert program.process.wait(20) == 1, program.output()
         lines = program.output().splitlines()
-        failures = [line for line in lines if " - ERROR - " in line]
+        failures = [line for line in lines if " - ERROR - " in line or line.startswith(f"keylime_{self.name}: ")]
         assert failures == lines[-1:], program.output()
         for word in words:
             assert word in failures[0], (word, failures[0])

@@ -7,9 +7,11 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
+from lib.deployment import Deployment
 from lib.program import BINARIES, BUILD, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -81,26 +83,27 @@ def contained(directory):
 
 
 @pytest.fixture
-def volume(deployment):
+def open_deployment():
+    """That another user comes to. pytest closes the directory above its own whenever it starts, also beside this."""
+    with tempfile.TemporaryDirectory(prefix="keylime-contained-") as directory:
+        os.chmod(directory, 0o755)
+        made = Deployment(directory)
+        yield made
+        made.stop()
+
+
+def test_programs_as_they_are_contained(open_deployment):
+    """From nothing to PASS, through a reload and a stop."""
+    deployment = open_deployment
     if os.geteuid() != 0:
         pytest.skip("only root can mount")
-    if subprocess.run([*contained(deployment.keylime_dir), "true"], capture_output=True).returncode != 0:
+    wrapper = contained(deployment.keylime_dir)
+    if subprocess.run([*wrapper, "true"], capture_output=True).returncode != 0:
         pytest.skip("no mount namespaces here")
-    # A user without rights comes to its files by open directories only.
-    place = deployment.directory
-    while place != place.parent:
-        place.chmod(place.stat().st_mode | 0o011)
-        place = place.parent
     for path in deployment.directory.glob("*.conf"):
         path.chmod(0o644)
     os.chown(deployment.keylime_dir, 990, 990)
     deployment.tpm_cert_store.chmod(0o755)
-    return deployment.keylime_dir
-
-
-def test_programs_as_they_are_contained(deployment, volume):
-    """From nothing to PASS, through a reload and a stop."""
-    wrapper = contained(volume)
     verifier = deployment.start("verifier", wrapper=wrapper)
     verifier.wait_for_line("Listening on ")
     registrar = deployment.start("registrar", wrapper=wrapper)

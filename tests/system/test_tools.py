@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What keylime_tenant, keylime_ca and keylime-policy have in common: --help, wrong command lines, and --json as one
-document for each command, on success and on failure (contract U8, U19)."""
+document for each command, on success and on failure (contract U1, U8, U19)."""
 import json
 import pathlib
 import re
