@@ -28,7 +28,8 @@ TEXTS = ("text-{0}", "text{0}.example", "192.0.2.{0}", "https://host{0}.example:
          '[{{"event_id": "x{0}", "severity_label": "error"}}]', "%(message)s {0}", "%H:%M:%S {0}",
          "StreamHandler", "(sys.stdout,)", "(sys.stderr,)", "consoleHandler", "json", "keylime")
 LISTS = ("text-{0}", "192.0.2.{0}", "{0}", "2.{0}", "3.0", "/nowhere/{0}.pem", "webhook", "agent", "zeromq",
-         "https://host{0}.example/x", "revocation", "info", "consoleHandler", "formatter", "root")
+         "https://host{0}.example/x", "revocation", "info", "consoleHandler", "formatter", "root", "sha256", "sha384",
+         "rsa", "ecc", "rsassa", "ecdsa")
 
 
 class Sandbox(PrivateEtc):

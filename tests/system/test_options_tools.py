@@ -55,6 +55,18 @@ def test_tls_check_hostnames(deployment):
     deployment.tenant("-c", "cvlist", env={**elsewhere, "KEYLIME_TENANT_TLS_CHECK_HOSTNAMES": "False"}, check=0)
 
 
+@pytest.mark.parametrize("name,value,allowed", [
+    ("VERIFIER_IP", "", "an address or a host name"), ("REGISTRAR_IP", "", "an address or a host name"),
+    ("ACCEPT_TPM_HASH_ALGS", "['sha256', 'sha265']", "a list of hash algorithms"),
+    ("ACCEPT_TPM_ENCRYPTION_ALGS", "['rsa', 'ecdsa']", "a list of key types"),
+    ("ACCEPT_TPM_SIGNING_ALGS", "['rsasa']", "a list of signature schemes")])
+def test_values_that_no_server_would_take(deployment, name, value, allowed):
+    """Told where the file is read, and not when the first agent is enrolled."""
+    for command in (["-c", "cvlist"], ["--check-config"]):
+        told = deployment.tenant(*command, env={f"KEYLIME_TENANT_{name}": value}, check=1).stderr
+        assert f"KEYLIME_TENANT_{name}: [tenant] {name.lower()} = '{value}': must be {allowed}" in told
+
+
 def test_files_of_the_tenants_certificate(deployment, tmp_path):
     """tls_dir, client_cert, client_key, client_key_password, trusted_server_ca."""
     deployment.start_verifier()
@@ -158,8 +170,9 @@ def make_authority(directory, conf, *commands, env=None):
     """Runs `commands` in a new directory; the paths of what was made are below it."""
     directory.mkdir()
     (directory / "ca.conf").write_text("[ca]\n" + conf)
+    (directory / "logging.conf").write_text("")
     base = {"PATH": "/usr/bin:/bin", "KEYLIME_DIR": str(directory), "KEYLIME_CA_CONFIG": str(directory / "ca.conf"),
-            "KEYLIME_LOGGING_CONFIG": "/dev/null"}
+            "KEYLIME_LOGGING_CONFIG": str(directory / "logging.conf")}
     for command in commands:
         done = subprocess.run([CA, *command.split()], env={**base, **(env or {})}, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=60)
