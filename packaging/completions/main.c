@@ -50,8 +50,10 @@ static Tool tool_of(const ConfigSchema *schema)
 
 int main(int argc, char **argv)
 {
-    Tool daemons[] = {tool_of(&verifier_schema), tool_of(&registrar_schema),
-                      tool_of(&agent_schema)};
+    static Tool daemons[3]; /* static: what they hold lives as long as the process */
+    daemons[0] = tool_of(&verifier_schema);
+    daemons[1] = tool_of(&registrar_schema);
+    daemons[2] = tool_of(&agent_schema);
     const Tool *const tools[] = {&tenant_tool, &ca_tool,    &policy_tool, &emulator_tool,
                                  &daemons[0],  &daemons[1], &daemons[2]};
     g_autoptr(GString) out = g_string_new(NULL);

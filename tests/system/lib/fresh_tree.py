@@ -6,12 +6,17 @@ import subprocess
 
 import pytest
 
+from .machine import why_not
+
 # What a person has on a server, and an emulated TPM in the place of a chip.
 INCLUDED = "systemd,systemd-sysv,sudo,openssh-server,iproute2,swtpm,swtpm-tools"
 
 
 def fresh_debian(directory):
     """A directory with it, made at the first call (some minutes) and kept in `directory`."""
+    reason = why_not(directory)
+    if reason:
+        pytest.skip(reason)
     tree = pathlib.Path(directory) / "fresh-debian"
     if (tree / "usr/bin/sudo").exists():
         return tree

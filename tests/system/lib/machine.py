@@ -61,8 +61,8 @@ def cgroup_root():
     return None
 
 
-def why_not():
-    """The reason why no machine can be booted here, or None."""
+def why_not(changes=None):
+    """The reason why no machine can be booted here, or None; with `changes`, whose changes are kept in that directory."""
     if os.geteuid() != 0:
         return "only root can boot a machine"
     if not pathlib.Path("/lib/systemd/systemd").exists():
@@ -71,8 +71,9 @@ def why_not():
         return "no cgroups of version 2 that can be written"
     tried = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc", "--cgroup", "sh", "-c",
-         "d=$(mktemp -d) && mount -t tmpfs tmpfs $d && mkdir $d/u $d/w $d/r && mount -t overlay overlay "
-         "-o lowerdir=/,upperdir=$d/u,workdir=$d/w $d/r"],
+         "d=$(mktemp -d ${1:+-p \"$1\"}); test \"$1\" || mount -t tmpfs tmpfs $d; mkdir $d/u $d/w $d/r && "
+         "mount -t overlay overlay -o lowerdir=/,upperdir=$d/u,workdir=$d/w $d/r; ended=$?; "
+         "umount $d/r $d 2>/dev/null; rm -rf $d; exit $ended", "sh", changes or ""],
         capture_output=True, text=True, timeout=30)
     return None if tried.returncode == 0 else f"no namespaces or overlays here: {tried.stderr.strip()}"
 
