@@ -37,7 +37,7 @@ static char *closed_directory(const char *path)
     return NULL;
 }
 
-/* `need`: what the path itself must be. */
+/* `need`: what the path itself must be, up to the name of the user. */
 static char *permission_problem(const char *path, const char *need, const char *reason)
 {
     g_autofree char *directory = closed_directory(path);
@@ -51,8 +51,7 @@ static char *permission_problem(const char *path, const char *need, const char *
         return g_strdup_printf("%s: directory %s (owner %s, mode %04o) cannot be entered by user "
                                "%s",
                                reason, directory, owner, mode, reader);
-    return g_strdup_printf("%s (owner %s, mode %04o); it must be %s by user %s", reason, owner,
-                           mode, need, reader);
+    return g_strdup_printf("%s (owner %s, mode %04o); %s %s", reason, owner, mode, need, reader);
 }
 
 static char *problem_text(const char *path, const char *need, int reason)
@@ -71,10 +70,12 @@ char *readable_problem(const char *path)
         if (is_allowed(path, R_OK))
             return NULL;
     }
-    return problem_text(path, "readable", errno);
+    return problem_text(path, "it must be readable by user", errno);
 }
 
 char *writable_problem(const char *directory)
 {
-    return is_allowed(directory, W_OK | X_OK) ? NULL : problem_text(directory, "writable", errno);
+    return is_allowed(directory, W_OK | X_OK)
+               ? NULL
+               : problem_text(directory, "it must be writable by user", errno);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The completions of bash and zsh, by the shells themselves: every command, and every option that a program's
+"""The completions of bash and zsh (U1), by the shells themselves: every command, and every option that a program's
 --help shows."""
 import os
 import pathlib
