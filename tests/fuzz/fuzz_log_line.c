@@ -23,6 +23,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_line_append_text(text, message);
     g_assert(g_utf8_validate(text->str, (gssize)text->len, NULL));
     g_assert(!memchr(text->str, '\n', text->len));
+    g_autofree char *valid = g_utf8_make_valid(message, -1);
+    g_autoptr(GString) json = g_string_new(NULL);
+    log_line_append_json(json, valid);
+    g_assert(g_utf8_validate(json->str, (gssize)json->len, NULL));
+    g_assert(!memchr(json->str, '\n', json->len));
     LogRecord record = {.name = "a", .level = "INFO", .message = message, .request_id = ""};
     if (line)
         log_line_append(line, &record, text);
