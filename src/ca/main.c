@@ -144,7 +144,7 @@ static int work(const CaArguments *arguments)
     }
     g_autoptr(GError) error = NULL;
     g_autofree char *directory = usable_directory(arguments, &error);
-    if (!directory)
+    if (error)
         return fail(arguments->json, error->message, STATUS_UPSTREAM_USAGE);
     warn_of_useless_options(arguments, command);
     if (!run(arguments, command, directory, &error))
